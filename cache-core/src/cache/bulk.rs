@@ -1,0 +1,281 @@
+//! Operations on many keys, one trip for as many as the store takes at once.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{AnyValue, Cache};
+use crate::entry::{Borrow, Entry, NewEntry};
+use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::key::Key;
+use crate::life::Timeout;
+use crate::options::{Found, Read};
+use crate::stats::Counter;
+use crate::value::Value;
+
+/// What [`get_many_partial`](Cache::get_many_partial) found, and what failed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Partial<K, T> {
+    /// The values, by the caller's own keys; keys without an entry are left out.
+    pub found: HashMap<K, T>,
+    /// The keys that could not be read, and why.
+    pub failed: Vec<(K, Error)>,
+}
+
+impl Cache {
+    /// The values of these keys, by the caller's own keys; keys without an
+    /// entry are left out.
+    ///
+    /// # Errors
+    ///
+    /// If any key failed; [`failures`](Error::failures) lists them by position.
+    /// Use [`get_many_partial`](Self::get_many_partial) to keep the others.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, Timeout};
+    /// # use std::collections::HashMap;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> cache_core::Result<()> {
+    /// # let cache = Cache::new(cache_mem::MemStore::new());
+    /// cache.set_many([("a", &1), ("b", &2)], Timeout::Default).await?;
+    /// let found: HashMap<&str, i64> = cache.get_many(["a", "b", "c"]).await?;
+    /// assert_eq!(found, HashMap::from([("a", 1), ("b", 2)]));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "aget_many")]
+    pub async fn get_many<T: Value, I>(&self, keys: I) -> Result<HashMap<I::Item, T>>
+    where
+        I: IntoIterator<Item: AsRef<str> + Eq + Hash>,
+    {
+        let read = |entry: Entry| self.decoded(entry.read(&self.alias.format));
+        let (found, failed) = self.read_many(keys, read).await?;
+        self.all_found(found, failed)
+    }
+
+    /// As [`get_many`](Self::get_many), for values of different types.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, Timeout};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> cache_core::Result<()> {
+    /// # let cache = Cache::new(cache_mem::MemStore::new());
+    /// cache.aset("visits", &7, Timeout::Default).await?;
+    /// cache.aset("motto", "onwards", Timeout::Default).await?;
+    /// let found = cache.get_many_any(["visits", "motto"]).await?;
+    /// assert_eq!(found["visits"].read::<u32>()?, 7);
+    /// assert_eq!(found["motto"].read::<String>()?, "onwards");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn get_many_any<I>(&self, keys: I) -> Result<HashMap<I::Item, AnyValue>>
+    where
+        I: IntoIterator<Item: AsRef<str> + Eq + Hash>,
+    {
+        let read = |entry: Entry| self.decoded(Ok(AnyValue::new(entry, Arc::clone(&self.alias))));
+        let (found, failed) = self.read_many(keys, read).await?;
+        self.all_found(found, failed)
+    }
+
+    /// As [`get_many`](Self::get_many), but a key that fails does not hide the
+    /// values of the others.
+    ///
+    /// # Errors
+    ///
+    /// Only if the cache is closed.
+    pub async fn get_many_partial<T: Value, I>(&self, keys: I) -> Result<Partial<I::Item, T>>
+    where
+        I: IntoIterator<Item: AsRef<str> + Eq + Hash>,
+    {
+        let read = |entry: Entry| self.decoded(entry.read(&self.alias.format));
+        let (found, failed) = self.read_many(keys, read).await?;
+        let failed = failed
+            .into_iter()
+            .map(|failure| (failure.key, self.failed(Operation::GetMany, failure.error)))
+            .collect();
+        Ok(Partial { found, failed })
+    }
+
+    /// Stores these values, each over whatever is there, with one timeout.
+    ///
+    /// It takes a map by reference, or pairs of a key and a reference.
+    ///
+    /// # Errors
+    ///
+    /// If any key failed; [`failures`](Error::failures) lists them by position,
+    /// and the others are stored.
+    #[doc(alias = "aset_many")]
+    pub async fn set_many<'v, K, B, I>(&self, items: I, timeout: impl Into<Timeout>) -> Result<()>
+    where
+        K: AsRef<str>,
+        B: ToOwned<Owned: Value> + Serialize + Sync + ?Sized + 'v,
+        I: IntoIterator<Item = (K, &'v B)>,
+    {
+        let (keys, values): (Vec<K>, Vec<Borrow<'v, B>>) =
+            items.into_iter().map(|(key, value)| (key, Borrow::new(value))).unzip();
+        let Some(life) = self.life(timeout.into()) else {
+            return self.remove_many(Operation::SetMany, &keys).await;
+        };
+        let names = self.names(Operation::SetMany, &keys)?;
+        let items: Vec<_> = accepted(&names)
+            .map(|(position, name)| {
+                let value = NewEntry::borrowed(&values[position], &self.alias.format);
+                (Key::new(&self.space, name), value, life)
+            })
+            .collect();
+        self.alias.counters.add(Counter::Writes, items.len() as u64);
+        let work = async {
+            let mut outcomes = Vec::with_capacity(items.len());
+            for chunk in items.chunks(self.alias.capabilities.write_batch.keys) {
+                outcomes.extend(per_key(self.alias.store.set_many(chunk).await, chunk.len()));
+            }
+            Ok(outcomes)
+        };
+        let outcomes = self.run(Operation::SetMany, work).await?;
+        drop(items);
+        self.all_done(Operation::SetMany, in_order(names, outcomes))
+    }
+
+    /// Removes the entries of these keys.
+    ///
+    /// # Errors
+    ///
+    /// If any key failed; [`failures`](Error::failures) lists them by position,
+    /// and the others are removed.
+    #[doc(alias = "adelete_many")]
+    pub async fn delete_many<I>(&self, keys: I) -> Result<()>
+    where
+        I: IntoIterator<Item: AsRef<str>>,
+    {
+        let keys: Vec<_> = keys.into_iter().collect();
+        self.remove_many(Operation::DeleteMany, &keys).await
+    }
+
+    async fn remove_many<K: AsRef<str>>(&self, operation: Operation, keys: &[K]) -> Result<()> {
+        let names = self.names(operation, keys)?;
+        let doomed: Vec<_> = accepted(&names).map(|(_, name)| Key::new(&self.space, name)).collect();
+        self.alias.counters.add(Counter::Deletes, doomed.len() as u64);
+        let work = async {
+            let mut outcomes = Vec::with_capacity(doomed.len());
+            for chunk in doomed.chunks(self.alias.capabilities.write_batch.keys) {
+                outcomes.extend(per_key(self.alias.store.delete_many(chunk).await, chunk.len()));
+            }
+            Ok(outcomes)
+        };
+        let outcomes = self.run(operation, work).await?;
+        drop(doomed);
+        self.all_done(operation, in_order(names, outcomes))
+    }
+
+    /// Reads the entries and decodes what is found.
+    async fn read_many<I, T>(
+        &self,
+        keys: I,
+        read: impl Fn(Entry) -> Result<Option<T>>,
+    ) -> Result<(HashMap<I::Item, T>, Vec<Failure<I::Item>>)>
+    where
+        I: IntoIterator<Item: AsRef<str> + Eq + Hash>,
+    {
+        let keys: Vec<_> = keys.into_iter().collect();
+        let names = self.names(Operation::GetMany, &keys)?;
+        let outcomes = self.fetch_many(&names).await;
+        let outcomes = in_order(names, outcomes);
+        let mut found = HashMap::with_capacity(keys.len());
+        let mut failed = Vec::new();
+        for (position, (key, outcome)) in keys.into_iter().zip(outcomes).enumerate() {
+            match outcome.and_then(|entry| entry.map_or_else(|| self.missed(), |found| read(found.entry))) {
+                Ok(Some(value)) => drop(found.insert(key, value)),
+                Ok(None) => {}
+                Err(error) => failed.push(Failure { position, key, error }),
+            }
+        }
+        Ok((found, failed))
+    }
+
+    /// One outcome per accepted name; with `on_error = "miss"` failures are
+    /// entries that are not there.
+    async fn fetch_many(&self, names: &[Result<Cow<'_, str>>]) -> Vec<Result<Option<Found>>> {
+        let keys: Vec<_> = accepted(names).map(|(_, name)| Key::new(&self.space, name)).collect();
+        let work = async {
+            let mut outcomes = Vec::with_capacity(keys.len());
+            for chunk in keys.chunks(self.alias.capabilities.read_batch.keys) {
+                let answer = self.alias.store.get_many(chunk, Read::default()).await;
+                outcomes.extend(per_key(answer, chunk.len()));
+            }
+            Ok(outcomes)
+        };
+        let outcomes = per_key(self.run(Operation::GetMany, work).await, keys.len());
+        let forgive = |outcome| match outcome {
+            Err(error) if self.counts_as_miss(&error) => Ok(None),
+            outcome => outcome,
+        };
+        outcomes.into_iter().map(forgive).collect()
+    }
+
+    fn missed<T>(&self) -> Result<Option<T>> {
+        self.alias.counters.count(Counter::Misses);
+        Ok(None)
+    }
+
+    /// Checks the keys: a bad one fails alone.
+    fn names<'k, K: AsRef<str>>(
+        &self,
+        operation: Operation,
+        keys: &'k [K],
+    ) -> Result<Vec<Result<Cow<'k, str>>>> {
+        self.check_open(operation)?;
+        Ok(keys.iter().map(|key| self.checked_name(key.as_ref())).collect())
+    }
+
+    fn all_found<K, T>(&self, found: HashMap<K, T>, failed: Vec<Failure<K>>) -> Result<HashMap<K, T>> {
+        let failures: Vec<_> = failed.into_iter().map(|failure| (failure.position, failure.error)).collect();
+        self.none_failed(Operation::GetMany, failures)?;
+        Ok(found)
+    }
+
+    fn all_done(&self, operation: Operation, outcomes: Vec<Result<()>>) -> Result<()> {
+        let failures = outcomes
+            .into_iter()
+            .enumerate()
+            .filter_map(|(position, outcome)| Some((position, outcome.err()?)));
+        self.none_failed(operation, failures.collect())
+    }
+
+    fn none_failed(&self, operation: Operation, failures: Vec<(usize, Error)>) -> Result<()> {
+        if failures.is_empty() {
+            return Ok(());
+        }
+        Err(self.failed(operation, Error::bulk(failures)))
+    }
+}
+
+/// A key that failed, with its position in the call.
+struct Failure<K> {
+    position: usize,
+    key: K,
+    error: Error,
+}
+
+/// The names that the store is asked for, with their positions in the call.
+fn accepted<'a>(names: &'a [Result<Cow<'_, str>>]) -> impl Iterator<Item = (usize, &'a str)> {
+    names.iter().enumerate().filter_map(|(position, name)| Some((position, &**name.as_ref().ok()?)))
+}
+
+/// The outcomes of all keys of the call, those that were never asked for too.
+fn in_order<T>(names: Vec<Result<Cow<'_, str>>>, outcomes: Vec<Result<T>>) -> Vec<Result<T>> {
+    let mut outcomes = outcomes.into_iter();
+    let unanswered = || Err(Error::new(ErrorKind::Server, "no answer for this key"));
+    names.into_iter().map(|name| name.and_then(|_| outcomes.next().unwrap_or_else(unanswered))).collect()
+}
+
+/// The failure of a whole call is the failure of each of its keys.
+fn per_key<T>(answer: Result<Vec<Result<T>>>, keys: usize) -> Vec<Result<T>> {
+    match answer {
+        Ok(outcomes) => outcomes,
+        Err(error) => (0..keys).map(|_| Err(error.clone())).collect(),
+    }
+}

@@ -1,0 +1,171 @@
+//! The typed handle of one alias.
+
+mod any_value;
+mod builder;
+mod bulk;
+mod counters;
+mod key_check;
+mod policy;
+mod read;
+mod run;
+mod whole;
+mod write;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::async_cache::AsyncCache;
+use crate::capabilities::Capabilities;
+use crate::clock::Clock;
+use crate::codec::Format;
+use crate::key::KeySpace;
+use crate::life::Timeout;
+use crate::stats::Counters;
+use crate::timer::Timer;
+
+pub use any_value::AnyValue;
+pub use builder::CacheBuilder;
+pub use bulk::Partial;
+pub use policy::{ClearScope, KeyCheck, KeyFunction, OnDecodeError, OnError, Validator};
+
+/// A cache: the typed handle that a program holds for one alias.
+///
+/// It is cheap to clone, and all clones are the same cache. Its methods carry
+/// the names of Django's async API. Reads come in two forms: [`aget`](Self::aget)
+/// gives a value of one's own, [`aget_arc`](Self::aget_arc) the shared one,
+/// which a store in memory hands out without a copy.
+///
+/// ```
+/// use cache_core::{Cache, Timeout};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> cache_core::Result<()> {
+/// let cache = Cache::new(cache_mem::MemStore::new());
+///
+/// cache.aset("greeting", "hello", Duration::from_secs(60)).await?;
+/// assert_eq!(cache.aget::<String>("greeting").await?.as_deref(), Some("hello"));
+///
+/// cache.aset("hits", &41, Timeout::Forever).await?;
+/// assert_eq!(cache.aincr("hits", 1).await?, 42);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Prefix or version
+///
+/// Use a prefix (a setting of the alias) to keep programs and environments
+/// that share a store apart: it never changes while they run. Use a version
+/// ([`at_version`](Self::at_version)) to make entries invalid all at once, or
+/// one by one with [`aincr_version`](Self::aincr_version): what was written
+/// under another version is not seen, and expires by itself.
+///
+/// # Dropped futures
+///
+/// A write whose future is dropped may still take effect.
+#[derive(Clone)]
+pub struct Cache {
+    alias: Arc<Alias>,
+    space: Arc<KeySpace>,
+    deadline: Option<Duration>,
+}
+
+/// What all handles of one alias share.
+struct Alias {
+    name: Arc<str>,
+    store: Arc<dyn AsyncCache>,
+    capabilities: Capabilities,
+    format: Format,
+    timeout: Timeout,
+    key_function: Option<KeyFunction>,
+    key_check: KeyCheck,
+    /// Which rules of the key check have warned already.
+    warned: AtomicU8,
+    /// Which reasons of undecodable entries have been logged already.
+    logged: AtomicU8,
+    on_error: OnError,
+    on_decode_error: OnDecodeError,
+    clear: ClearScope,
+    counters: Counters,
+    clock: Arc<dyn Clock>,
+    timer: Arc<Timer>,
+    is_closed: AtomicBool,
+    closed: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Cache {
+    /// The same cache under another version: same store, other entries.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, Timeout};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> cache_core::Result<()> {
+    /// # let cache = Cache::new(cache_mem::MemStore::new());
+    /// let v2 = cache.at_version(2);
+    /// cache.aset("page", "old layout", Timeout::Default).await?;
+    /// assert_eq!(v2.aget::<String>("page").await?, None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn at_version(&self, version: u64) -> Self {
+        let prefix = self.space.prefix();
+        let space = if self.space.is_custom() {
+            KeySpace::custom(prefix, version)
+        } else {
+            KeySpace::new(prefix, version)
+        };
+        Self { space: Arc::new(space), ..self.clone() }
+    }
+
+    /// The same cache with another deadline for each operation.
+    ///
+    /// A clear is not bound by it, but ends when it makes no progress. One
+    /// exchange with a server stays bound by the deadline of the alias, so a
+    /// longer one here gives time to operations of many exchanges.
+    #[must_use]
+    pub fn with_deadline(&self, deadline: Duration) -> Self {
+        Self { deadline: Some(deadline), ..self.clone() }
+    }
+
+    /// The name of the alias.
+    pub fn alias(&self) -> &str {
+        &self.alias.name
+    }
+
+    /// The prefix of its keys.
+    pub fn key_prefix(&self) -> &str {
+        self.space.prefix()
+    }
+
+    /// The version of its keys.
+    pub fn version(&self) -> u64 {
+        self.space.version()
+    }
+
+    /// What the store promises.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.alias.capabilities
+    }
+
+    /// The codec and the limits by which values become bytes.
+    pub fn format(&self) -> &Format {
+        &self.alias.format
+    }
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("alias", &self.alias.name)
+            .field("space", &self.space)
+            .field("store", &self.alias.store)
+            .finish_non_exhaustive()
+    }
+}

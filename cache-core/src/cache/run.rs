@@ -1,0 +1,82 @@
+//! What every operation has in common: its deadline, and what becomes of errors.
+
+use std::future::Future;
+use std::sync::atomic::Ordering;
+
+use super::{Cache, OnDecodeError, OnError};
+use crate::codec::Undecodable;
+use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::stats::Counter;
+use crate::timer::Expiry;
+
+impl Cache {
+    /// Runs the operation within the deadline of the handle.
+    pub(super) async fn run<T>(
+        &self,
+        operation: Operation,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let Some(deadline) = self.deadline else {
+            return work.await.map_err(|error| self.failed(operation, error));
+        };
+        let until = self.alias.clock.precise().after(deadline);
+        let outcome = match self.alias.timer.limit(until, work).await {
+            Ok(outcome) => outcome,
+            Err(Expiry::Elapsed) => {
+                Err(Error::new(ErrorKind::Deadline, format!("not done within {deadline:?}")))
+            }
+            Err(expiry) => Err(expiry.into()),
+        };
+        outcome.map_err(|error| self.failed(operation, error))
+    }
+
+    /// The error as the caller gets it, counted.
+    #[cold]
+    pub(super) fn failed(&self, operation: Operation, error: Error) -> Error {
+        self.alias.counters.count(Counter::Errors(error.kind()));
+        error.with_operation(operation).with_alias(&self.alias.name)
+    }
+
+    /// Whether a failed read counts as one that found nothing.
+    pub(super) fn counts_as_miss(&self, error: &Error) -> bool {
+        let forgiven = self.alias.on_error == OnError::Miss
+            && matches!(error.kind(), ErrorKind::Deadline | ErrorKind::Connection | ErrorKind::Overloaded);
+        if forgiven {
+            self.alias.counters.count(Counter::ErrorsAsMisses);
+        }
+        forgiven
+    }
+
+    /// The value that a read found, or what it means that it did not decode.
+    pub(super) fn decoded<T>(&self, outcome: Result<T, Undecodable>) -> Result<Option<T>> {
+        match outcome {
+            Ok(value) => {
+                self.alias.counters.count(Counter::Hits);
+                Ok(Some(value))
+            }
+            Err(undecodable) => self.undecodable(undecodable),
+        }
+    }
+
+    #[cold]
+    fn undecodable<T>(&self, undecodable: Undecodable) -> Result<Option<T>> {
+        let reason = undecodable.reason();
+        self.alias.counters.count(Counter::Undecodable(reason));
+        let bit = 1 << reason as u8;
+        if self.alias.logged.fetch_or(bit, Ordering::Relaxed) & bit == 0 {
+            tracing::warn!(
+                target: "cache::codec",
+                alias = &*self.alias.name,
+                %reason,
+                "an entry cannot be decoded; it and others like it are counted",
+            );
+        }
+        match self.alias.on_decode_error {
+            OnDecodeError::Miss => {
+                self.alias.counters.count(Counter::Misses);
+                Ok(None)
+            }
+            OnDecodeError::Error => Err(undecodable.into()),
+        }
+    }
+}

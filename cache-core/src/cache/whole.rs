@@ -1,0 +1,98 @@
+//! Operations on the cache as a whole.
+
+use std::sync::atomic::Ordering;
+
+use super::{Cache, ClearScope};
+use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::options::{Ping, Scope};
+use crate::stats::Stats;
+
+impl Cache {
+    /// Removes the entries of this alias, of all versions, and nothing else.
+    ///
+    /// What is written meanwhile may go or stay. Aliases with the same store
+    /// and prefix share their entries, and so are cleared together.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](ErrorKind::Unsupported) where the store cannot tell the
+    /// alias's entries from others, as under a custom key function, unless the
+    /// alias says `clear = "all"`.
+    pub async fn aclear(&self) -> Result<()> {
+        self.check_open(Operation::Clear)?;
+        let scope = match self.alias.clear {
+            ClearScope::All => Scope::all(),
+            ClearScope::Prefix => {
+                self.prefix_scope().map_err(|error| self.failed(Operation::Clear, error))?
+            }
+        };
+        // No deadline of the handle: the layer below ends it when it makes no progress.
+        let cleared = self.alias.store.aclear(&scope).await;
+        cleared.map_err(|error| self.failed(Operation::Clear, error))
+    }
+
+    fn prefix_scope(&self) -> Result<Scope<'_>> {
+        let reason = if self.space.is_custom() {
+            "under a custom key function the keys of one alias cannot be told from others"
+        } else if !self.alias.capabilities.clear_prefix {
+            "this store cannot tell the keys of one alias from others"
+        } else {
+            return Ok(Scope::of_prefix(self.space.prefix()));
+        };
+        let detail =
+            format!("{reason}; with `clear = \"all\"` everything in the store is removed, whoever wrote it");
+        Err(Error::new(ErrorKind::Unsupported, detail))
+    }
+
+    /// Asks the store whether it is there.
+    pub async fn aping(&self) -> Result<Ping> {
+        self.check_open(Operation::Ping)?;
+        self.run(Operation::Ping, self.alias.store.aping()).await
+    }
+
+    /// Ends the alias for all its handles: later calls are
+    /// [`Closed`](ErrorKind::Closed). Call it when the program ends, not after
+    /// a request. A second call does nothing.
+    pub async fn aclose(&self) -> Result<()> {
+        if self.alias.is_closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        self.alias.closed.cancel();
+        self.alias.tasks.close();
+        let work = async {
+            self.alias.tasks.wait().await;
+            self.alias.store.aclose().await
+        };
+        self.run(Operation::Close, work).await
+    }
+
+    /// What happened since the alias was opened.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, Timeout};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> cache_core::Result<()> {
+    /// # let cache = Cache::new(cache_mem::MemStore::new());
+    /// cache.aset("a", &1, Timeout::Default).await?;
+    /// cache.aget::<i64>("a").await?;
+    /// cache.aget::<i64>("b").await?;
+    /// let stats = cache.stats();
+    /// assert_eq!((stats.hits, stats.misses, stats.writes), (1, 1, 1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stats(&self) -> Stats {
+        let usage = self.alias.store.usage();
+        let mut stats = self.alias.counters.snapshot();
+        stats.entries = usage.entries;
+        stats.bytes = usage.bytes;
+        stats
+    }
+
+    pub(super) fn check_open(&self, operation: Operation) -> Result<()> {
+        if self.alias.is_closed.load(Ordering::Relaxed) {
+            return Err(self.failed(operation, Error::new(ErrorKind::Closed, "the cache has been closed")));
+        }
+        Ok(())
+    }
+}

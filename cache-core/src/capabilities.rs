@@ -1,0 +1,108 @@
+//! What a store can do under its present settings.
+
+use std::time::Duration;
+
+/// What a store promises. Handles, layers and the conformance suite go by it.
+///
+/// It is made by chaining, so that it can grow:
+///
+/// ```
+/// use cache_core::Capabilities;
+/// use std::time::Duration;
+///
+/// let capabilities = Capabilities::new().resolution(Duration::from_secs(1)).tokens(true);
+/// assert!(capabilities.tokens && !capabilities.atomic_move);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Whether anything is kept at all. Default: true.
+    pub stores: bool,
+    /// The unit in which the store counts lives; they are rounded up to it.
+    /// Default: one millisecond.
+    pub resolution: Duration,
+    /// The longest key, in bytes. Default: none.
+    pub max_key_bytes: Option<usize>,
+    /// Whether reads give tokens and writes can be conditional on one. Default: false.
+    pub tokens: bool,
+    /// Whether `amove` is one step that nobody sees halfway. Default: false.
+    pub atomic_move: bool,
+    /// Whether `aclear` can be kept to one prefix. Default: false.
+    pub clear_prefix: bool,
+    /// How reads may be put together. Default: one trip of 100.
+    pub read_batch: Batch,
+    /// How writes may be put together. Default: one trip of 100.
+    pub write_batch: Batch,
+}
+
+/// How operations may be put together into bulk calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Batch {
+    /// The most keys of one call; longer ones are split by the handle.
+    pub keys: usize,
+    /// How many calls are best under way at once.
+    pub trips: usize,
+}
+
+impl Batch {
+    /// At most so many keys a call, so many calls at once; neither is below 1.
+    pub const fn new(keys: usize, trips: usize) -> Self {
+        Self { keys: if keys == 0 { 1 } else { keys }, trips: if trips == 0 { 1 } else { trips } }
+    }
+
+    /// One call for any number of keys.
+    pub const UNLIMITED: Self = Self::new(usize::MAX, 1);
+}
+
+impl Default for Capabilities {
+    fn default() -> Self {
+        Self {
+            stores: true,
+            resolution: Duration::from_millis(1),
+            max_key_bytes: None,
+            tokens: false,
+            atomic_move: false,
+            clear_prefix: false,
+            read_batch: Batch::new(100, 1),
+            write_batch: Batch::new(100, 1),
+        }
+    }
+}
+
+macro_rules! setters {
+    ($($(#[$doc:meta])* $name:ident: $type:ty;)*) => {
+        impl Capabilities {
+            /// What a plain store can do; say what yours can beyond it.
+            pub fn new() -> Self {
+                Self::default()
+            }
+
+            $($(#[$doc])*
+            #[must_use]
+            pub fn $name(mut self, $name: $type) -> Self {
+                self.$name = $name;
+                self
+            })*
+        }
+    };
+}
+
+setters! {
+    /// Sets [`stores`](Self::stores).
+    stores: bool;
+    /// Sets [`resolution`](Self::resolution).
+    resolution: Duration;
+    /// Sets [`max_key_bytes`](Self::max_key_bytes).
+    max_key_bytes: Option<usize>;
+    /// Sets [`tokens`](Self::tokens).
+    tokens: bool;
+    /// Sets [`atomic_move`](Self::atomic_move).
+    atomic_move: bool;
+    /// Sets [`clear_prefix`](Self::clear_prefix).
+    clear_prefix: bool;
+    /// Sets [`read_batch`](Self::read_batch).
+    read_batch: Batch;
+    /// Sets [`write_batch`](Self::write_batch).
+    write_batch: Batch;
+}

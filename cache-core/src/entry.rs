@@ -1,0 +1,285 @@
+//! Stored values: as a store keeps them, and as a writer hands them over.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::codec::{Format, Undecodable, UndecodableReason, as_integer, is_raw, raw_bytes};
+use crate::error::Result;
+use crate::value::Value;
+
+/// A stored value, two words wide: a shared value, or an integer.
+///
+/// A store in memory keeps the caller's own type, so that a typed read is a
+/// pointer. What a remote store returns is bytes until a handle decodes it.
+#[derive(Clone)]
+pub struct Entry(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Shared(Arc<dyn Stored>),
+    Integer(i64),
+}
+
+/// What an [`Entry`] shares. Implemented for every [`Value`], and for bytes
+/// that nobody has decoded yet.
+trait Stored: Any + Send + Sync {
+    fn encode(&self, format: &Format) -> Result<Bytes>;
+
+    /// The bytes, if it is not decoded yet.
+    fn bytes(&self) -> Option<&Bytes> {
+        None
+    }
+}
+
+/// Bytes as a store returned them.
+struct Undecoded(Bytes);
+
+/// A value on its way into a store, borrowed from the caller.
+///
+/// A store in memory makes an [`Entry`] of it, a remote one asks for its
+/// integer or its bytes; it is encoded at most once.
+pub struct NewEntry<'a> {
+    content: Content<'a>,
+    format: &'a Format,
+    encoded: OnceLock<Result<Bytes>>,
+}
+
+enum Content<'a> {
+    Integer(i64),
+    Borrowed(&'a dyn Source),
+    Entry(Entry),
+}
+
+/// A borrowed value of a type that is no longer named.
+trait Source: Sync {
+    fn to_entry(&self) -> Entry;
+    fn encode(&self, format: &Format) -> Result<Bytes>;
+}
+
+/// What [`NewEntry::borrowed`] borrows from: the caller's value, its type kept.
+pub struct Borrow<'a, B: ?Sized>(&'a B);
+
+impl Entry {
+    /// The entry of these bytes: an integer if they spell one.
+    pub fn from_bytes(bytes: Bytes) -> Self {
+        match Format::integer(&bytes) {
+            Some(integer) => Self::from_integer(integer),
+            None => Self(Repr::Shared(Arc::new(Undecoded(bytes)))),
+        }
+    }
+
+    /// The entry of an integer.
+    pub const fn from_integer(integer: i64) -> Self {
+        Self(Repr::Integer(integer))
+    }
+
+    /// The entry of a shared value; an integer if its serde form is one.
+    pub fn shared<T: Value>(value: Arc<T>) -> Self {
+        match as_integer(&*value) {
+            Some(integer) => Self::from_integer(integer),
+            None => Self(Repr::Shared(value)),
+        }
+    }
+
+    /// The integer, if it is one.
+    pub fn integer(&self) -> Option<i64> {
+        match self.0 {
+            Repr::Integer(integer) => Some(integer),
+            Repr::Shared(_) => None,
+        }
+    }
+
+    /// The bytes under which a remote store would keep it.
+    pub fn encode(&self, format: &Format) -> Result<Bytes> {
+        match &self.0 {
+            Repr::Integer(integer) => format.encode(integer),
+            Repr::Shared(stored) => stored.encode(format),
+        }
+    }
+
+    /// The value, shared: without a copy if it is a `T` already.
+    ///
+    /// # Errors
+    ///
+    /// The reason why it is no `T`, directly or by way of the codec.
+    pub fn read_arc<T: Value>(self, format: &Format) -> Result<Arc<T>, Undecodable> {
+        match self.0 {
+            Repr::Integer(integer) => format.decode_integer(integer).map(Arc::new),
+            Repr::Shared(stored) => {
+                // The type is asked for first, so that a hit moves the pointer
+                // and touches no reference count.
+                let any: &dyn Any = &*stored;
+                if !any.is::<T>() {
+                    return decode(&*stored, format).map(Arc::new);
+                }
+                let any: Arc<dyn Any + Send + Sync> = stored;
+                any.downcast().map_err(|_| UndecodableReason::Malformed.into())
+            }
+        }
+    }
+
+    /// The value, cloned if it is a `T` already.
+    ///
+    /// # Errors
+    ///
+    /// The reason why it is no `T`, directly or by way of the codec.
+    pub fn read<T: Value>(&self, format: &Format) -> Result<T, Undecodable> {
+        match &self.0 {
+            Repr::Integer(integer) => format.decode_integer(*integer),
+            Repr::Shared(stored) => {
+                let any: &dyn Any = &**stored;
+                match any.downcast_ref::<T>() {
+                    Some(value) => Ok(value.clone()),
+                    None => decode(&**stored, format),
+                }
+            }
+        }
+    }
+}
+
+fn decode<T: Value>(stored: &dyn Stored, format: &Format) -> Result<T, Undecodable> {
+    match stored.bytes() {
+        Some(bytes) => format.decode(bytes),
+        None => {
+            let bytes = stored.encode(format).map_err(|_| UndecodableReason::Malformed)?;
+            format.decode(&bytes)
+        }
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Repr::Integer(_) => "Entry(integer)",
+            Repr::Shared(_) => "Entry(shared)",
+        })
+    }
+}
+
+impl<T: Value> Stored for T {
+    fn encode(&self, format: &Format) -> Result<Bytes> {
+        match raw_bytes(self) {
+            Some(bytes) => format.encode_raw(bytes),
+            None => format.encode(self),
+        }
+    }
+}
+
+impl Stored for Undecoded {
+    fn encode(&self, _: &Format) -> Result<Bytes> {
+        Ok(self.0.clone())
+    }
+
+    fn bytes(&self) -> Option<&Bytes> {
+        Some(&self.0)
+    }
+}
+
+impl<'a, B: ?Sized> Borrow<'a, B> {
+    /// Borrows the caller's value.
+    pub fn new(value: &'a B) -> Self {
+        Self(value)
+    }
+}
+
+impl<B: ?Sized> fmt::Debug for Borrow<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Borrow(..)")
+    }
+}
+
+impl<B> Source for Borrow<'_, B>
+where
+    B: ToOwned<Owned: Value> + Serialize + Sync + ?Sized,
+{
+    fn to_entry(&self) -> Entry {
+        Entry(Repr::Shared(Arc::new(self.0.to_owned())))
+    }
+
+    fn encode(&self, format: &Format) -> Result<Bytes> {
+        if is_raw::<B::Owned>() {
+            let owned = self.0.to_owned();
+            if let Some(bytes) = raw_bytes(&owned) {
+                return format.encode_raw(bytes);
+            }
+        }
+        format.encode(self.0)
+    }
+}
+
+impl<'a> NewEntry<'a> {
+    /// A borrowed value, cloned only by a store in memory, encoded only by a
+    /// remote one.
+    pub fn borrowed<B>(value: &'a Borrow<'a, B>, format: &'a Format) -> Self
+    where
+        B: ToOwned<Owned: Value> + Serialize + Sync + ?Sized,
+    {
+        let content = match as_integer(value.0) {
+            Some(integer) => Content::Integer(integer),
+            None => Content::Borrowed(value),
+        };
+        Self { content, format, encoded: OnceLock::new() }
+    }
+
+    /// An entry that is there already: a shared value, or bytes.
+    pub fn of(entry: Entry, format: &'a Format) -> Self {
+        let content = match entry.integer() {
+            Some(integer) => Content::Integer(integer),
+            None => Content::Entry(entry),
+        };
+        Self { content, format, encoded: OnceLock::new() }
+    }
+
+    /// The integer, if it is one: stores that know integers keep it as such.
+    pub fn integer(&self) -> Option<i64> {
+        match self.content {
+            Content::Integer(integer) => Some(integer),
+            Content::Borrowed(_) | Content::Entry(_) => None,
+        }
+    }
+
+    /// The bytes of the alias's codec.
+    ///
+    /// # Errors
+    ///
+    /// [`Codec`](crate::ErrorKind::Codec) or [`TooLarge`](crate::ErrorKind::TooLarge).
+    pub fn encoded(&self) -> Result<Bytes> {
+        let encode = || match &self.content {
+            Content::Integer(integer) => self.format.encode(integer),
+            Content::Borrowed(source) => source.encode(self.format),
+            Content::Entry(entry) => entry.encode(self.format),
+        };
+        self.encoded.get_or_init(encode).clone()
+    }
+
+    /// The entry that a store in memory keeps.
+    ///
+    /// # Errors
+    ///
+    /// Only where the alias writes without tags: what it stores then means the
+    /// same as in a remote store, and so it is encoded.
+    pub fn to_entry(&self) -> Result<Entry> {
+        if self.format.is_plain() {
+            return Ok(Entry::from_bytes(self.encoded()?));
+        }
+        Ok(match &self.content {
+            Content::Integer(integer) => Entry::from_integer(*integer),
+            Content::Borrowed(source) => source.to_entry(),
+            Content::Entry(entry) => entry.clone(),
+        })
+    }
+}
+
+impl fmt::Debug for NewEntry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.content {
+            Content::Integer(_) => "NewEntry(integer)",
+            Content::Borrowed(_) => "NewEntry(borrowed)",
+            Content::Entry(_) => "NewEntry(entry)",
+        })
+    }
+}

@@ -1,0 +1,76 @@
+//! The core of cache-sdk: Django's cache framework for async Rust, without any
+//! I/O of its own.
+//!
+//! * [`Cache`] is the typed handle that programs use: Django's low-level API.
+//! * [`AsyncCache`] is the trait that stores and layers implement: few
+//!   primitives, no policy. [`Backend`] opens stores from a configuration.
+//! * [`Trip`] is the layer that gives a remote store deadlines, lets calls fail
+//!   at once while it is known to be down, and notices when it is back.
+//! * [`DummyStore`] keeps nothing.
+//!
+//! Most programs take it through the facade `cache-sdk`, which loads a
+//! configuration. A store can also be used directly:
+//!
+//! ```
+//! use cache_core::{Cache, Timeout};
+//! use std::time::Duration;
+//!
+//! #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+//! struct User { name: String }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> cache_core::Result<()> {
+//! let cache = Cache::new(cache_mem::MemStore::new());
+//! let user = User { name: "Ada".to_owned() };
+//! cache.aset("user:1", &user, Duration::from_secs(60)).await?;
+//! assert_eq!(cache.aget("user:1").await?, Some(user));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Events
+//!
+//! | `tracing` target | when |
+//! |---|---|
+//! | `cache::key` | a key that memcached would refuse, once per alias and rule |
+//! | `cache::codec` | an entry that cannot be decoded, once per alias and reason |
+//! | `cache::trip` | a store is known to be down, or answers again |
+
+mod async_cache;
+mod backend;
+mod cache;
+mod capabilities;
+mod clock;
+mod codec;
+mod dummy;
+mod entry;
+mod error;
+mod key;
+mod life;
+mod options;
+mod settings;
+mod stats;
+mod timer;
+mod trip;
+mod value;
+
+pub use async_cache::{AsyncCache, Probe};
+pub use backend::{Backend, Context, Opened, Shared};
+pub use cache::{
+    AnyValue, Cache, CacheBuilder, ClearScope, KeyCheck, KeyFunction, OnDecodeError, OnError, Partial,
+    Validator,
+};
+pub use capabilities::{Batch, Capabilities};
+pub use clock::{Clock, SystemClock, Tick};
+pub use codec::{Codec, CodecChoice, Format, Undecodable, UndecodableReason};
+pub use dummy::{DummyBackend, DummyStore};
+pub use entry::{Borrow, Entry, NewEntry};
+pub use error::{BoxError, Error, ErrorKind, Operation, Result};
+pub use key::{Key, KeySpace, has_prefix};
+pub use life::{Life, Timeout};
+pub use options::{Found, Incr, Lag, Ping, Read, ReadFrom, Scope, Token, Usage, When, Write};
+pub use settings::{Setting, SettingKind, SettingValue, Settings};
+pub use stats::{Counter, Counters, Stats};
+pub use timer::{Expiry, Timer};
+pub use trip::{Trip, TripSettings};
+pub use value::Value;

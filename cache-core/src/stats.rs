@@ -1,0 +1,223 @@
+//! What happened: counters of one alias, in one vocabulary.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam_utils::CachePadded;
+
+use crate::codec::UndecodableReason;
+use crate::error::ErrorKind;
+
+/// The counters of one alias, shared by its handles, its layers and its store.
+///
+/// They are striped over threads, so that two of them do not fight over a line.
+#[derive(Clone, Debug)]
+pub struct Counters {
+    stripes: Arc<[CachePadded<Stripe>]>,
+}
+
+/// What can be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Counter {
+    /// A read of one key found a live entry that decoded.
+    Hits,
+    /// A read of one key found none.
+    Misses,
+    /// One key was written, touched, incremented or moved.
+    Writes,
+    /// One key was deleted, whether it was there or not.
+    Deletes,
+    /// A failed read counted as a miss, as `on_error = "miss"` asks.
+    ErrorsAsMisses,
+    /// The store dropped a live entry to make room.
+    Evictions,
+    /// The store dropped an entry whose life was over.
+    Expirations,
+    /// A store went from being there to being known to be down.
+    Outages,
+    /// A call failed at once because the store was known to be down.
+    FailedFast,
+    /// An operation failed with an error of this kind.
+    Errors(ErrorKind),
+    /// An entry could not be decoded, for this reason.
+    Undecodable(UndecodableReason),
+}
+
+/// What [`Cache::stats`](crate::Cache::stats) answers: all counters of an alias
+/// since it was opened, and what its store knows of its size.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// [`Counter::Hits`].
+    pub hits: u64,
+    /// [`Counter::Misses`].
+    pub misses: u64,
+    /// [`Counter::Writes`].
+    pub writes: u64,
+    /// [`Counter::Deletes`].
+    pub deletes: u64,
+    /// [`Counter::ErrorsAsMisses`].
+    pub errors_as_misses: u64,
+    /// [`Counter::Evictions`].
+    pub evictions: u64,
+    /// [`Counter::Expirations`].
+    pub expirations: u64,
+    /// [`Counter::Outages`].
+    pub outages: u64,
+    /// [`Counter::FailedFast`].
+    pub failed_fast: u64,
+    /// [`Counter::Errors`], those that are not zero.
+    pub errors: BTreeMap<ErrorKind, u64>,
+    /// [`Counter::Undecodable`], those that are not zero, as pairs.
+    pub undecodable: Vec<(UndecodableReason, u64)>,
+    /// How many entries the store holds, of all aliases that share it.
+    pub entries: Option<u64>,
+    /// How many bytes they take.
+    pub bytes: Option<u64>,
+}
+
+/// The counters without a kind come first, then the kinds, then the reasons.
+const PLAIN: usize = 9;
+const SLOTS: usize = PLAIN + ErrorKind::ALL.len() + UndecodableReason::ALL.len();
+
+#[derive(Debug)]
+struct Stripe([AtomicU64; SLOTS]);
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Counters {
+    /// All at zero.
+    pub fn new() -> Self {
+        let threads = std::thread::available_parallelism().map_or(4, usize::from);
+        let stripes = threads.next_power_of_two().clamp(2, 64);
+        Self { stripes: (0..stripes).map(|_| CachePadded::new(Stripe::new())).collect() }
+    }
+
+    /// Counts one.
+    #[inline]
+    pub fn count(&self, counter: Counter) {
+        self.add(counter, 1);
+    }
+
+    /// Counts several at once.
+    #[inline]
+    pub fn add(&self, counter: Counter, amount: u64) {
+        let stripe = &self.stripes[thread_number() & (self.stripes.len() - 1)];
+        stripe.0[counter.slot()].fetch_add(amount, Ordering::Relaxed);
+    }
+
+    /// How often this was counted.
+    pub fn total(&self, counter: Counter) -> u64 {
+        self.sum(counter.slot())
+    }
+
+    fn sum(&self, slot: usize) -> u64 {
+        self.stripes.iter().map(|stripe| stripe.0[slot].load(Ordering::Relaxed)).sum()
+    }
+
+    /// All of them now.
+    pub fn snapshot(&self) -> Stats {
+        let errors = ErrorKind::ALL
+            .into_iter()
+            .map(|kind| (kind, self.total(Counter::Errors(kind))))
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        let undecodable = UndecodableReason::ALL
+            .into_iter()
+            .map(|reason| (reason, self.total(Counter::Undecodable(reason))))
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        Stats {
+            hits: self.total(Counter::Hits),
+            misses: self.total(Counter::Misses),
+            writes: self.total(Counter::Writes),
+            deletes: self.total(Counter::Deletes),
+            errors_as_misses: self.total(Counter::ErrorsAsMisses),
+            evictions: self.total(Counter::Evictions),
+            expirations: self.total(Counter::Expirations),
+            outages: self.total(Counter::Outages),
+            failed_fast: self.total(Counter::FailedFast),
+            errors,
+            undecodable,
+            entries: None,
+            bytes: None,
+        }
+    }
+}
+
+impl Counter {
+    #[inline]
+    fn slot(self) -> usize {
+        match self {
+            Self::Hits => 0,
+            Self::Misses => 1,
+            Self::Writes => 2,
+            Self::Deletes => 3,
+            Self::ErrorsAsMisses => 4,
+            Self::Evictions => 5,
+            Self::Expirations => 6,
+            Self::Outages => 7,
+            Self::FailedFast => 8,
+            // Both enums have no explicit discriminants, and `ALL` lists them in order.
+            Self::Errors(kind) => PLAIN + kind as usize,
+            Self::Undecodable(reason) => PLAIN + ErrorKind::ALL.len() + reason as usize,
+        }
+    }
+}
+
+impl Stripe {
+    fn new() -> Self {
+        Self(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
+}
+
+/// A number that differs between most threads.
+///
+/// The address of a thread's own variable tells threads apart without a
+/// counter that they would share.
+#[inline]
+fn thread_number() -> usize {
+    thread_local!(static MARK: u8 = const { 0 });
+    MARK.with(|mark| {
+        let address = std::ptr::from_ref(mark).addr();
+        // Threads' blocks lie page-aligned and far apart; the middle bits differ.
+        (address >> 12).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 48
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_and_reason_has_a_slot_of_its_own() {
+        let counters = Counters::new();
+        for kind in ErrorKind::ALL {
+            counters.add(Counter::Errors(kind), 1 + kind as u64);
+        }
+        for reason in UndecodableReason::ALL {
+            counters.add(Counter::Undecodable(reason), 100 + reason as u64);
+        }
+        let stats = counters.snapshot();
+        assert!(stats.errors.iter().all(|(kind, count)| *count == 1 + *kind as u64));
+        assert_eq!(stats.errors.len(), ErrorKind::ALL.len());
+        assert!(stats.undecodable.iter().all(|(reason, count)| *count == 100 + *reason as u64));
+    }
+
+    #[test]
+    fn counts_of_all_threads_add_up() {
+        let counters = Counters::new();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..1_000).for_each(|_| counters.count(Counter::Hits)));
+            }
+        });
+        assert_eq!(counters.total(Counter::Hits), 8_000);
+    }
+}

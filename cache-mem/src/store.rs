@@ -1,0 +1,301 @@
+//! The store: the operations of `AsyncCache` on the table.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cache_core::{
+    AsyncCache, Batch, Capabilities, Clock, Context, Counter, Counters, Entry, Error, ErrorKind, Found, Incr,
+    Key, Life, NewEntry, Ping, Probe, Read, Result, Scope, SystemClock, Usage, When, Write,
+};
+
+use crate::shard::{Displaced, Slot};
+use crate::table::Table;
+
+/// A store in this process, as one alias sees it.
+#[derive(Debug)]
+pub struct MemStore {
+    table: Arc<Table>,
+    clock: Arc<dyn Clock>,
+    counters: Counters,
+    values: Values,
+    check_encoding: bool,
+    closed: AtomicBool,
+}
+
+/// What a [`MemStore`] can be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemSettings {
+    /// How many entries it holds before it evicts; 1,000,000 unless set.
+    pub max_entries: usize,
+    /// How it keeps values.
+    pub values: Values,
+    /// Whether each typed value is encoded as well, so that what a remote
+    /// store would refuse fails here too; in debug builds unless set.
+    pub check_encoding: bool,
+}
+
+/// How a [`MemStore`] keeps values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Values {
+    /// As they are: a typed hit is a pointer.
+    #[default]
+    Typed,
+    /// As the bytes that a remote store would keep.
+    Encoded,
+}
+
+impl Default for MemSettings {
+    fn default() -> Self {
+        Self { max_entries: 1_000_000, values: Values::default(), check_encoding: cfg!(debug_assertions) }
+    }
+}
+
+impl MemStore {
+    /// A store of its own, everything at its default.
+    pub fn new() -> Self {
+        Self::with_clock(&MemSettings::default(), Arc::new(SystemClock))
+    }
+
+    /// A store of its own, with settings, on this clock.
+    pub fn with_clock(settings: &MemSettings, clock: Arc<dyn Clock>) -> Self {
+        let table = Arc::new(Table::new(settings.max_entries));
+        Self::over(table, settings, clock, Counters::new())
+    }
+
+    /// The store of this location among those that share the context, or one
+    /// of its own without a location.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config) if another alias opened the location with
+    /// other limits.
+    pub fn open(location: Option<&str>, settings: &MemSettings, context: &Context) -> Result<Self> {
+        let table = match location {
+            None => Arc::new(Table::new(settings.max_entries)),
+            Some(name) => context.shared.get_or_insert_with(name, || Table::new(settings.max_entries)),
+        };
+        if table.max_entries() != settings.max_entries {
+            let detail = format!(
+                "`max_entries` is {}, but another alias opened the same `location` with {}; give both the same",
+                settings.max_entries,
+                table.max_entries(),
+            );
+            return Err(Error::new(ErrorKind::Config, detail));
+        }
+        Ok(Self::over(table, settings, Arc::clone(&context.clock), context.counters.clone()))
+    }
+
+    fn over(table: Arc<Table>, settings: &MemSettings, clock: Arc<dyn Clock>, counters: Counters) -> Self {
+        table.enter();
+        let MemSettings { values, check_encoding, .. } = *settings;
+        Self { table, clock, counters, values, check_encoding, closed: AtomicBool::new(false) }
+    }
+
+    fn entry(&self, value: &NewEntry<'_>) -> Result<Entry> {
+        match self.values {
+            Values::Encoded => Ok(Entry::from_bytes(value.encoded()?)),
+            Values::Typed => {
+                if self.check_encoding {
+                    value.encoded()?;
+                }
+                value.to_entry()
+            }
+        }
+    }
+
+    fn look_up(&self, key: &Key<'_>) -> Option<Found> {
+        let hashed = self.table.hash(key);
+        let shard = self.table.read(&hashed);
+        let slot = shard.get(&hashed)?;
+        if slot.is_live(&*self.clock) {
+            return Some(Found::new(slot.entry.clone()).with_token(slot.token()));
+        }
+        drop(shard);
+        self.forget_expired(key);
+        None
+    }
+
+    #[cold]
+    fn forget_expired(&self, key: &Key<'_>) {
+        let hashed = self.table.hash(key);
+        let expired = self.table.write(&hashed).take(&hashed, |slot| !slot.is_live(&*self.clock));
+        if expired.is_some() {
+            self.counters.count(Counter::Expirations);
+        }
+    }
+
+    fn put(&self, key: &Key<'_>, entry: Entry, write: &Write) -> bool {
+        let hashed = self.table.hash(key);
+        let slot = Slot::new(entry, write.life, &*self.clock, self.table.stamp());
+        let mut displaced = Displaced::new();
+        let mut shard = self.table.write(&hashed);
+        let admitted = match &write.when {
+            When::Always => true,
+            When::Absent => shard.peek(&hashed, &*self.clock).is_none(),
+            When::Present => shard.peek(&hashed, &*self.clock).is_some(),
+            When::Unchanged(token) => {
+                shard.peek(&hashed, &*self.clock).is_some_and(|slot| slot.token() == *token)
+            }
+            _ => false,
+        };
+        if !admitted {
+            return false;
+        }
+        let replaced = shard.put(hashed, slot, &mut displaced);
+        drop(shard);
+        drop(replaced);
+        self.count_evictions(&displaced);
+        true
+    }
+
+    fn remove(&self, key: &Key<'_>, when: &When) -> bool {
+        let hashed = self.table.hash(key);
+        let removed = self.table.write(&hashed).take(&hashed, |slot| match when {
+            When::Unchanged(token) => slot.token() == *token,
+            When::Absent => false,
+            _ => true,
+        });
+        removed.is_some_and(|slot| slot.is_live(&*self.clock))
+    }
+
+    fn count_evictions(&self, displaced: &Displaced) {
+        if !displaced.is_empty() {
+            self.counters.add(Counter::Evictions, displaced.len() as u64);
+        }
+    }
+}
+
+impl Default for MemStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for MemStore {
+    fn drop(&mut self) {
+        if !self.closed.load(Ordering::Acquire) {
+            self.table.leave();
+        }
+    }
+}
+
+#[async_trait]
+impl AsyncCache for MemStore {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new()
+            .tokens(true)
+            .atomic_move(true)
+            .clear_prefix(true)
+            .read_batch(Batch::UNLIMITED)
+            .write_batch(Batch::UNLIMITED)
+    }
+
+    fn probe(&self, key: &Key<'_>) -> Probe {
+        let hashed = self.table.hash(key);
+        let shard = self.table.read(&hashed);
+        match shard.get(&hashed) {
+            None => Probe::Miss,
+            Some(slot) if slot.is_live(&*self.clock) => Probe::Hit(slot.entry.clone()),
+            Some(_) => {
+                drop(shard);
+                self.forget_expired(key);
+                Probe::Miss
+            }
+        }
+    }
+
+    fn usage(&self) -> Usage {
+        Usage::of_entries(self.table.len() as u64)
+    }
+
+    async fn aget(&self, key: &Key<'_>, _: Read) -> Result<Option<Found>> {
+        Ok(self.look_up(key))
+    }
+
+    async fn aset(&self, key: &Key<'_>, value: &NewEntry<'_>, write: Write) -> Result<bool> {
+        Ok(self.put(key, self.entry(value)?, &write))
+    }
+
+    async fn atouch(&self, key: &Key<'_>, life: Life) -> Result<bool> {
+        let hashed = self.table.hash(key);
+        let stamp = self.table.stamp();
+        let touched = self.table.write(&hashed).change(&hashed, &*self.clock, |slot| {
+            slot.live_for(life, &*self.clock);
+            slot.stamp = stamp;
+        });
+        Ok(touched.is_some())
+    }
+
+    async fn adelete(&self, key: &Key<'_>, when: &When) -> Result<bool> {
+        Ok(self.remove(key, when))
+    }
+
+    async fn ahas_key(&self, key: &Key<'_>, _: Read) -> Result<bool> {
+        let hashed = self.table.hash(key);
+        Ok(self.table.read(&hashed).peek(&hashed, &*self.clock).is_some())
+    }
+
+    async fn alife(&self, key: &Key<'_>, _: Read) -> Result<Option<Life>> {
+        let hashed = self.table.hash(key);
+        let shard = self.table.read(&hashed);
+        Ok(shard.peek(&hashed, &*self.clock).and_then(|slot| slot.remaining(&*self.clock)))
+    }
+
+    async fn aincr(&self, key: &Key<'_>, incr: Incr) -> Result<Option<i64>> {
+        let hashed = self.table.hash(key);
+        let stamp = self.table.stamp();
+        let outcome = self.table.write(&hashed).change(&hashed, &*self.clock, |slot| {
+            let there = slot.entry.integer().ok_or(ErrorKind::NotAnInteger)?;
+            let sum = there.checked_add(incr.delta).ok_or(ErrorKind::Overflow)?;
+            slot.entry = Entry::from_integer(sum);
+            slot.stamp = stamp;
+            Ok(sum)
+        });
+        outcome.transpose().map_err(Error::of)
+    }
+
+    async fn amove(&self, from: &Key<'_>, to: &Key<'_>) -> Result<bool> {
+        let (moved, displaced) = self.table.relocate(from, to, &*self.clock).await;
+        self.count_evictions(&displaced);
+        Ok(moved)
+    }
+
+    async fn get_many(&self, keys: &[Key<'_>], _: Read) -> Result<Vec<Result<Option<Found>>>> {
+        Ok(keys.iter().map(|key| Ok(self.look_up(key))).collect())
+    }
+
+    async fn set_many(&self, items: &[(Key<'_>, NewEntry<'_>, Life)]) -> Result<Vec<Result<()>>> {
+        let set = |(key, value, life): &(Key<'_>, NewEntry<'_>, Life)| {
+            self.put(key, self.entry(value)?, &Write::new(*life));
+            Ok(())
+        };
+        Ok(items.iter().map(set).collect())
+    }
+
+    async fn delete_many(&self, keys: &[Key<'_>]) -> Result<Vec<Result<()>>> {
+        for key in keys {
+            self.remove(key, &When::Always);
+        }
+        Ok(keys.iter().map(|_| Ok(())).collect())
+    }
+
+    async fn aclear(&self, scope: &Scope<'_>) -> Result<()> {
+        self.table.clear(scope).await;
+        Ok(())
+    }
+
+    async fn aping(&self) -> Result<Ping> {
+        Ok(Ping::new(Duration::ZERO))
+    }
+
+    /// The memory is freed when the last alias of a location is closed.
+    async fn aclose(&self) -> Result<()> {
+        if !self.closed.swap(true, Ordering::AcqRel) {
+            self.table.leave();
+        }
+        Ok(())
+    }
+}

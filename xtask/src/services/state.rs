@@ -1,0 +1,76 @@
+//! What has to be known of a running server to find it again.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use super::process;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct State {
+    pub(crate) pid: u32,
+    pub(crate) port: u16,
+    pub(crate) data: PathBuf,
+    /// When the process began: another one can have its id by now.
+    pub(crate) born: String,
+}
+
+const FILE: &str = "state.json";
+
+impl State {
+    /// Reads the state of a service; `None` if it was never started or has been stopped.
+    pub(crate) fn load(directory: &Path) -> Result<Option<Self>> {
+        let file = directory.join(FILE);
+        match fs::read_to_string(&file) {
+            Ok(text) => serde_json::from_str(&text)
+                .map(Some)
+                .with_context(|| format!("cannot understand {}", file.display())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
+        }
+    }
+
+    pub(crate) fn save(&self, directory: &Path) -> Result<()> {
+        let file = directory.join(FILE);
+        // Renamed into place, so that nobody reads half of it.
+        let unfinished = directory.join("state.json.new");
+        fs::write(&unfinished, serde_json::to_vec_pretty(self)?)
+            .and_then(|()| fs::rename(&unfinished, &file))
+            .with_context(|| format!("cannot write {}", file.display()))
+    }
+
+    /// Whether the very process that was started still runs.
+    pub(crate) fn runs(&self) -> bool {
+        process::birth(self.pid).as_deref() == Some(self.born.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::State;
+    use crate::services::process;
+
+    #[test]
+    fn is_found_again_and_knows_its_process() {
+        let directory = tempfile::tempdir().expect("a directory");
+        assert_eq!(State::load(directory.path()).expect("no file yet"), None);
+
+        let pid = std::process::id();
+        let mut state = State {
+            pid,
+            port: 1,
+            data: directory.path().to_owned(),
+            born: process::birth(pid).expect("this process runs"),
+        };
+        state.save(directory.path()).expect("it is written");
+        assert_eq!(State::load(directory.path()).expect("it is read"), Some(state.clone()));
+        assert!(state.runs());
+
+        state.born.push('0');
+        assert!(!state.runs());
+    }
+}
