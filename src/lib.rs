@@ -1,1 +1,76 @@
-//! Facade.
+//! Django's cache framework for async Rust: typed, over stores that a few lines
+//! of configuration choose.
+//!
+//! ```
+//! use cache_sdk::{Caches, Timeout};
+//! use std::{collections::HashMap, time::Duration};
+//!
+//! #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+//! struct User { name: String }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> cache_sdk::Result<()> {
+//! let caches = Caches::from_toml(r#"
+//!     [caches.default]
+//!     backend = "mem"
+//!     key_prefix = "shop"
+//! "#).await?;
+//! let cache = caches.default()?;
+//!
+//! let user = User { name: "Ada".to_owned() };
+//! cache.aset("user:1", &user, Duration::from_secs(60)).await?;
+//! assert_eq!(cache.aget("user:1").await?, Some(user.clone()));
+//!
+//! cache.aadd("hits", &0, Timeout::Forever).await?;
+//! assert_eq!(cache.aincr("hits", 1).await?, 1);
+//!
+//! let found: HashMap<&str, User> = cache.get_many(["user:1", "user:2"]).await?;
+//! assert_eq!(found["user:1"], user);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Backends
+//!
+//! | backend | cargo feature | keeps entries |
+//! |---|---|---|
+//! | `mem` | `mem` (default) | in this process, as the values they are |
+//! | `dummy` | always there | nowhere: for development and tests |
+//! | a registered name | | wherever the program's own [`Backend`] does |
+//!
+//! A feature only adds a backend; it changes no default.
+//!
+//! # Settings
+//!
+//! Every alias has [`ALIAS_SETTINGS`]; its backend's own stand under `options`.
+//! In a file the aliases stand under `caches`; environment variables such as
+//! `CACHES__DEFAULT__TIMEOUT=60` go on top. An empty map means memory under
+//! `default`. A configuration is checked as a whole, and an error names the
+//! alias, the setting and what would be accepted, but never a value.
+//!
+//! # Events
+//!
+//! Beside those of [`cache_core`], the `tracing` target `cache::config` warns of
+//! aliases in one place whose key prefixes overlap, and of a file without
+//! `caches`.
+
+mod builder;
+mod caches;
+mod config;
+mod open;
+mod registry;
+
+pub use builder::CachesBuilder;
+pub use caches::Caches;
+pub use config::{ALIAS_SETTINGS, AliasSettings};
+pub use registry::Registry;
+
+#[doc(no_inline)]
+pub use cache_core::{
+    AnyValue, AsyncCache, Backend, Cache, Capabilities, Clock, Codec, Context, Error, ErrorKind, Life,
+    Opened, Operation, Partial, Ping, Result, Setting, SettingKind, SettingValue, Settings, Stats, Timeout,
+    Value,
+};
+
+/// The core: everything that backends and layers are made of.
+pub use cache_core as core;

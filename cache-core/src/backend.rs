@@ -82,7 +82,10 @@ pub struct Context {
 
 /// What the aliases of one configuration share, by kind and location.
 #[derive(Clone, Default)]
-pub struct Shared(Arc<Mutex<HashMap<(TypeId, String), Arc<dyn Any + Send + Sync>>>>);
+pub struct Shared(Arc<Mutex<HashMap<Place, Arc<dyn Any + Send + Sync>>>>);
+
+/// The type of what is shared, and its location.
+type Place = (TypeId, String);
 
 impl Context {
     /// A context of its own, with the machine's clock.

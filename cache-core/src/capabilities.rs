@@ -15,6 +15,7 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "each says of one ability whether it is there")]
 pub struct Capabilities {
     /// Whether anything is kept at all. Default: true.
     pub stores: bool,

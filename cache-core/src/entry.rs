@@ -142,13 +142,11 @@ impl Entry {
 }
 
 fn decode<T: Value>(stored: &dyn Stored, format: &Format) -> Result<T, Undecodable> {
-    match stored.bytes() {
-        Some(bytes) => format.decode(bytes),
-        None => {
-            let bytes = stored.encode(format).map_err(|_| UndecodableReason::Malformed)?;
-            format.decode(&bytes)
-        }
+    if let Some(bytes) = stored.bytes() {
+        return format.decode(bytes);
     }
+    let bytes = stored.encode(format).map_err(|_| UndecodableReason::Malformed)?;
+    format.decode(&bytes)
 }
 
 impl fmt::Debug for Entry {

@@ -152,7 +152,7 @@ impl fmt::Debug for KeySpace {
             .field("prefix", &self.prefix())
             .field("version", &self.version)
             .field("custom", &self.is_custom())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

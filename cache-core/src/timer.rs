@@ -37,7 +37,8 @@ pub enum Expiry {
     NoRuntime,
 }
 
-const BUCKET: Duration = Duration::from_millis(2);
+/// In nanoseconds.
+const BUCKET: u64 = 2_000_000;
 
 /// How long the task stays when nothing waits, so that lone calls one after
 /// the other do not each start one.
@@ -164,11 +165,11 @@ impl Timer {
 
 /// Rounded up, so that nobody is ended early.
 fn bucket_of(until: Tick) -> u64 {
-    until.as_nanos().div_ceil(BUCKET.as_nanos() as u64)
+    until.as_nanos().div_ceil(BUCKET)
 }
 
 fn end_of(bucket: u64) -> Tick {
-    Tick::from_nanos(bucket.saturating_mul(BUCKET.as_nanos() as u64))
+    Tick::from_nanos(bucket.saturating_mul(BUCKET))
 }
 
 impl Wheel {

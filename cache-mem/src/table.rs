@@ -8,7 +8,7 @@ use crossbeam_utils::CachePadded;
 use foldhash::quality::RandomState;
 
 use crate::key::HashedKey;
-use crate::shard::{Displaced, Shard, Slot};
+use crate::shard::{Displaced, Shard};
 
 /// Entries of every alias that names this table's location.
 #[derive(Debug)]
@@ -142,11 +142,11 @@ fn share_with_slack(max_entries: usize, shards: usize) -> usize {
     if shards == 1 { share } else { share + 5 * share.isqrt() }
 }
 
-fn read<'a>(shard: &'a RwLock<Shard>) -> RwLockReadGuard<'a, Shard> {
+fn read(shard: &RwLock<Shard>) -> RwLockReadGuard<'_, Shard> {
     shard.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn write<'a>(shard: &'a RwLock<Shard>) -> RwLockWriteGuard<'a, Shard> {
+fn write(shard: &RwLock<Shard>) -> RwLockWriteGuard<'_, Shard> {
     shard.write().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -70,7 +70,7 @@ impl CacheBuilder {
             name: "default".into(),
             key_prefix: String::new(),
             version: 1,
-            timeout: Timeout::After(Duration::from_secs(300)),
+            timeout: Timeout::After(Duration::from_mins(5)),
             deadline: None,
             format: Format::default(),
             key_function: None,

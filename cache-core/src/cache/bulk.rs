@@ -127,7 +127,6 @@ impl Cache {
                 (Key::new(&self.space, name), value, life)
             })
             .collect();
-        self.alias.counters.add(Counter::Writes, items.len() as u64);
         let work = async {
             let mut outcomes = Vec::with_capacity(items.len());
             for chunk in items.chunks(self.alias.capabilities.write_batch.keys) {
@@ -137,7 +136,7 @@ impl Cache {
         };
         let outcomes = self.run(Operation::SetMany, work).await?;
         drop(items);
-        self.all_done(Operation::SetMany, in_order(names, outcomes))
+        self.all_done(Operation::SetMany, Counter::Writes, in_order(names, outcomes))
     }
 
     /// Removes the entries of these keys.
@@ -158,7 +157,6 @@ impl Cache {
     async fn remove_many<K: AsRef<str>>(&self, operation: Operation, keys: &[K]) -> Result<()> {
         let names = self.names(operation, keys)?;
         let doomed: Vec<_> = accepted(&names).map(|(_, name)| Key::new(&self.space, name)).collect();
-        self.alias.counters.add(Counter::Deletes, doomed.len() as u64);
         let work = async {
             let mut outcomes = Vec::with_capacity(doomed.len());
             for chunk in doomed.chunks(self.alias.capabilities.write_batch.keys) {
@@ -168,7 +166,7 @@ impl Cache {
         };
         let outcomes = self.run(operation, work).await?;
         drop(doomed);
-        self.all_done(operation, in_order(names, outcomes))
+        self.all_done(operation, Counter::Deletes, in_order(names, outcomes))
     }
 
     /// Reads the entries and decodes what is found.
@@ -187,7 +185,15 @@ impl Cache {
         let mut found = HashMap::with_capacity(keys.len());
         let mut failed = Vec::new();
         for (position, (key, outcome)) in keys.into_iter().zip(outcomes).enumerate() {
-            match outcome.and_then(|entry| entry.map_or_else(|| self.missed(), |found| read(found.entry))) {
+            let value = match outcome {
+                Ok(Some(there)) => read(there.entry),
+                Ok(None) => {
+                    self.alias.counters.count(Counter::Misses);
+                    Ok(None)
+                }
+                Err(error) => Err(error),
+            };
+            match value {
                 Ok(Some(value)) => drop(found.insert(key, value)),
                 Ok(None) => {}
                 Err(error) => failed.push(Failure { position, key, error }),
@@ -216,11 +222,6 @@ impl Cache {
         outcomes.into_iter().map(forgive).collect()
     }
 
-    fn missed<T>(&self) -> Result<Option<T>> {
-        self.alias.counters.count(Counter::Misses);
-        Ok(None)
-    }
-
     /// Checks the keys: a bad one fails alone.
     fn names<'k, K: AsRef<str>>(
         &self,
@@ -237,11 +238,11 @@ impl Cache {
         Ok(found)
     }
 
-    fn all_done(&self, operation: Operation, outcomes: Vec<Result<()>>) -> Result<()> {
-        let failures = outcomes
-            .into_iter()
-            .enumerate()
-            .filter_map(|(position, outcome)| Some((position, outcome.err()?)));
+    fn all_done(&self, operation: Operation, counter: Counter, outcomes: Vec<Result<()>>) -> Result<()> {
+        let done = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        self.alias.counters.add(counter, done as u64);
+        let failures = outcomes.into_iter().enumerate();
+        let failures = failures.filter_map(|(position, outcome)| Some((position, outcome.err()?)));
         self.none_failed(operation, failures.collect())
     }
 

@@ -85,8 +85,9 @@ impl Cache {
             let sum = self.alias.store.aincr(&key, Incr::by(delta)).await?;
             sum.ok_or_else(|| Error::of(ErrorKind::NotFound))
         };
+        let sum = self.run(operation, work).await?;
         self.alias.counters.count(Counter::Writes);
-        self.run(operation, work).await
+        Ok(sum)
     }
 
     async fn change_version(&self, operation: Operation, key: &str, delta: i128) -> Result<u64> {
@@ -100,9 +101,11 @@ impl Cache {
         let from = self.name(operation, key)?;
         let to = there.name(operation, key)?;
         let (from, to) = (Key::new(&self.space, &from), Key::new(&there.space, &to));
+        if !self.run(operation, self.move_entry(&from, &to)).await? {
+            return Err(self.failed(operation, Error::of(ErrorKind::NotFound)));
+        }
         self.alias.counters.count(Counter::Writes);
-        let moved = self.run(operation, self.move_entry(&from, &to)).await?;
-        if moved { Ok(version) } else { Err(self.failed(operation, Error::of(ErrorKind::NotFound))) }
+        Ok(version)
     }
 
     async fn move_entry(&self, from: &Key<'_>, to: &Key<'_>) -> Result<bool> {

@@ -86,8 +86,7 @@ impl Alias {
 
 /// Django's rule: U+0000 to U+0020, and U+007F.
 #[inline]
+#[expect(clippy::needless_bitwise_bool, reason = "without branches it compiles to wide comparisons")]
 fn has_blanks(text: &str) -> bool {
-    // Looking at all of them, without leaving early, is what the compiler can
-    // turn into a few wide comparisons.
     text.bytes().fold(false, |found, byte| found | (byte <= b' ') | (byte == 0x7F))
 }

@@ -100,8 +100,11 @@ impl Cache {
         let key = Key::new(&self.space, &name);
         match self.life(timeout.into()) {
             Some(life) => {
-                self.alias.counters.count(Counter::Writes);
-                self.run(Operation::Touch, self.alias.store.atouch(&key, life)).await
+                let touched = self.run(Operation::Touch, self.alias.store.atouch(&key, life)).await?;
+                if touched {
+                    self.alias.counters.count(Counter::Writes);
+                }
+                Ok(touched)
             }
             None => self.delete(Operation::Touch, &key).await,
         }
@@ -125,13 +128,14 @@ impl Cache {
             self.delete(Operation::Set, &key).await?;
             return Ok(());
         };
-        self.alias.counters.count(Counter::Writes);
         self.run(Operation::Set, self.alias.store.aset(&key, value, Write::new(life))).await?;
+        self.alias.counters.count(Counter::Writes);
         Ok(())
     }
 
     async fn delete(&self, operation: Operation, key: &Key<'_>) -> Result<bool> {
+        let removed = self.run(operation, self.alias.store.adelete(key, &When::Always)).await?;
         self.alias.counters.count(Counter::Deletes);
-        self.run(operation, self.alias.store.adelete(key, &When::Always)).await
+        Ok(removed)
     }
 }
