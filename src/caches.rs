@@ -99,7 +99,7 @@ impl Caches {
         self.0.get(alias).cloned().ok_or_else(|| {
             let similar = suggestion(alias, self.aliases());
             config_error(format!(
-                "there is no alias `{alias}`{similar}; there are {}",
+                "there is no alias `{alias}`; there are {}{similar}",
                 listed(self.aliases())
             ))
         })

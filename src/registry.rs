@@ -167,7 +167,7 @@ fn unknown<'a>(
 ) -> String {
     let names = own.iter().copied().chain(registered.map(String::as_str));
     let similar = suggestion(name, names.clone());
-    format!("there is no {what}{}{similar}; there are {}", shown(name), listed(names))
+    format!("there is no {what}{}; there are {}{similar}", shown(name), listed(names))
 }
 
 impl fmt::Debug for Registry {

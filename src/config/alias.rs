@@ -246,7 +246,7 @@ pub(crate) fn check_alias(
     let mut option_values = read(options, &file_options, &mut problems, |name| {
         let names = options.iter().map(|option| option.name);
         let accepted = listed(names.clone());
-        format!("`{name}` is not an option of `{backend}`{}; accepted: {accepted}", suggestion(name, names))
+        format!("`{name}` is not an option of `{backend}`; accepted: {accepted}{}", suggestion(name, names))
     });
     for (path, value) in &table.environment {
         let (table, values, name) = match path {
@@ -257,7 +257,7 @@ pub(crate) fn check_alias(
             let names = table.iter().map(|setting| setting.name);
             let accepted = listed(names.clone());
             let similar = suggestion(name, names);
-            problems.push(format!("`{}` names no setting{similar}; accepted: {accepted}", value.variable));
+            problems.push(format!("`{}` names no setting; accepted: {accepted}{similar}", value.variable));
             continue;
         };
         match setting.read_text(&value.text) {

@@ -98,7 +98,7 @@ fn split_alias(rest: &str, aliases: &BTreeMap<String, AliasTable>) -> Result<(St
             let similar = suggestion(named, aliases.keys().map(String::as_str));
             let known = listed(aliases.keys().map(String::as_str));
             Err(format!(
-                "`{named}` is no alias{similar}; there are {known} (a new one needs its __BACKEND set as well)"
+                "`{named}` is no alias; there are {known}, and a new one needs its __BACKEND set{similar}"
             ))
         }
         several => {
