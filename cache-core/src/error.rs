@@ -138,7 +138,7 @@ impl Error {
 
     /// The error of a bulk call: which positions failed, and how.
     ///
-    /// Its kind is that of the first failure.
+    /// Its kind is that of the first failure, which is its source too.
     ///
     /// ```
     /// use cache_core::{Error, ErrorKind};
@@ -151,7 +151,8 @@ impl Error {
     pub fn bulk(failures: Vec<(usize, Error)>) -> Self {
         let kind = failures.first().map_or(ErrorKind::Server, |(_, error)| error.kind());
         let detail = format!("{} of the keys failed", failures.len()).into();
-        Self(Arc::new(Inner { detail: Some(detail), failures, ..Inner::of(kind) }))
+        let first = failures.first().map(|(_, error)| Arc::new(error.clone()) as Arc<_>);
+        Self(Arc::new(Inner { detail: Some(detail), source: first, failures, ..Inner::of(kind) }))
     }
 
     /// The same error with the error of another library beneath it.

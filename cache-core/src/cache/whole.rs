@@ -1,11 +1,15 @@
 //! Operations on the cache as a whole.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::{Cache, ClearScope};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::options::{Ping, Scope};
 use crate::stats::Stats;
+
+/// How long closing may take where the alias has no deadline of its own.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 
 impl Cache {
     /// Removes the entries of this alias, of all versions, and nothing else.
@@ -63,7 +67,8 @@ impl Cache {
             self.alias.tasks.wait().await;
             self.alias.store.aclose().await
         };
-        self.run(Operation::Close, work).await
+        let bounded = self.with_deadline(self.deadline.unwrap_or(CLOSE_DEADLINE));
+        bounded.run(Operation::Close, work).await
     }
 
     /// What happened since the alias was opened.

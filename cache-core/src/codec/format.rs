@@ -20,6 +20,7 @@ use crate::error::{BoxError, Error, ErrorKind, Result};
 /// of its schema, `0x83` raw bytes (`Vec<u8>`, `[u8]` and `Bytes`, always),
 /// `0xA0` to `0xBF` codecs that the program registered. Readers go by the tag,
 /// so the codec of an alias can change while older entries are still read.
+/// A [`plain`](Self::plain) one writes no tag, and bytes as JSON writes them.
 ///
 /// ```
 /// use cache_core::Format;
@@ -149,8 +150,9 @@ impl Format {
     /// The bytes of a value that is bytes already.
     pub(crate) fn encode_raw(&self, raw: &[u8]) -> Result<Bytes> {
         self.admit(raw.len())?;
-        if self.plain && matches!(self.codec, CodecChoice::Raw) {
-            return Ok(Bytes::copy_from_slice(raw));
+        if self.plain {
+            let is_json = matches!(self.codec, CodecChoice::Json);
+            return if is_json { self.encode(raw) } else { Ok(Bytes::copy_from_slice(raw)) };
         }
         let mut out = Vec::with_capacity(raw.len() + 1);
         out.push(tag::RAW);
@@ -236,7 +238,10 @@ impl Format {
         if let Some(value) = reinterpret(integer) {
             return Ok(value);
         }
-        self.decode(itoa::Buffer::new().format(integer).as_bytes())
+        let mut buffer = itoa::Buffer::new();
+        let text = buffer.format(integer).as_bytes();
+        // Where raw bytes have no tag, the digits may be meant as bytes.
+        builtin::from_json(text).or_else(|_| self.decode(text))
     }
 
     /// The integer that stored bytes spell, if they do.
