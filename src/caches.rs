@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 
 use cache_core::{Cache, Ping, Result};
 use futures::future::join_all;
 
-use crate::builder::CachesBuilder;
 use crate::config::{config_error, listed, suggestion};
 
 /// The caches of a program, by alias, as its configuration opened them.
@@ -43,50 +41,6 @@ pub struct Caches(Arc<BTreeMap<String, Cache>>);
 impl Caches {
     pub(crate) fn new(caches: BTreeMap<String, Cache>) -> Self {
         Self(Arc::new(caches))
-    }
-
-    /// Builds caches from any mixture of sources.
-    pub fn builder() -> CachesBuilder {
-        CachesBuilder::new()
-    }
-
-    /// Opens what stands under `caches` in a TOML file, with the environment
-    /// on top (see [`CachesBuilder::env`]).
-    ///
-    /// # Errors
-    ///
-    /// As [`CachesBuilder::open`].
-    pub async fn from_toml_file(path: impl AsRef<Path>) -> Result<Self> {
-        Self::builder().toml_file(path).env().open().await
-    }
-
-    /// Opens what stands under `caches` in a TOML text, without the environment.
-    ///
-    /// # Errors
-    ///
-    /// As [`CachesBuilder::open`].
-    pub async fn from_toml(text: &str) -> Result<Self> {
-        Self::builder().toml(text).open().await
-    }
-
-    /// Opens the aliases of a JSON file, under `caches` or a bare map, with the
-    /// environment on top.
-    ///
-    /// # Errors
-    ///
-    /// As [`CachesBuilder::open`].
-    pub async fn from_json_file(path: impl AsRef<Path>) -> Result<Self> {
-        Self::builder().json_file(path).env().open().await
-    }
-
-    /// Opens the aliases of a JSON text, under `caches` or a bare map, without
-    /// the environment.
-    ///
-    /// # Errors
-    ///
-    /// As [`CachesBuilder::open`].
-    pub async fn from_json(text: &str) -> Result<Self> {
-        Self::builder().json(text).open().await
     }
 
     /// The cache of this alias.

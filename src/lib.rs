@@ -57,6 +57,7 @@
 mod builder;
 mod caches;
 mod config;
+mod load;
 mod open;
 mod registry;
 

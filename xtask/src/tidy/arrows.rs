@@ -39,8 +39,9 @@ static ROLES: &[(&str, Role)] = &[
     ("xtask", Role::Tasks),
 ];
 
-/// Dev-dependencies beyond those on the testkit: its own tests need a store to run against.
-static DEV_ALSO: &[(&str, &str)] = &[("cache-testkit", "cache-mem")];
+/// Dev-dependencies beyond those on the testkit: its own tests need a store to run against, and
+/// so do the examples in the docs of the core.
+static DEV_ALSO: &[(&str, &str)] = &[("cache-core", "cache-mem"), ("cache-testkit", "cache-mem")];
 
 pub(crate) fn check(tree: &Tree, findings: &mut Findings) {
     for package in tree.workspace.members() {
