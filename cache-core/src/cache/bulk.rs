@@ -52,7 +52,7 @@ impl Cache {
     where
         I: IntoIterator<Item: AsRef<str> + Eq + Hash>,
     {
-        let read = |entry: Entry| self.decoded(entry.read(&self.alias.format));
+        let read = |entry: Entry| self.decoded_one(entry.read(&self.alias.format));
         let (found, failed) = self.read_many(keys, read).await?;
         self.all_found(found, failed)
     }
@@ -76,7 +76,7 @@ impl Cache {
     where
         I: IntoIterator<Item: AsRef<str> + Eq + Hash>,
     {
-        let read = |entry: Entry| self.decoded(Ok(AnyValue::new(entry, Arc::clone(&self.alias))));
+        let read = |entry: Entry| self.decoded_one(Ok(AnyValue::new(entry, Arc::clone(&self.alias))));
         let (found, failed) = self.read_many(keys, read).await?;
         self.all_found(found, failed)
     }
@@ -91,7 +91,7 @@ impl Cache {
     where
         I: IntoIterator<Item: AsRef<str> + Eq + Hash>,
     {
-        let read = |entry: Entry| self.decoded(entry.read(&self.alias.format));
+        let read = |entry: Entry| self.decoded_one(entry.read(&self.alias.format));
         let (found, failed) = self.read_many(keys, read).await?;
         let failed = failed
             .into_iter()

@@ -1,5 +1,6 @@
 //! Reads of one key.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::Cache;
@@ -33,12 +34,15 @@ impl Cache {
     /// # }
     /// ```
     pub async fn aget<T: Value>(&self, key: &str) -> Result<Option<T>> {
-        match self.entry(key).await? {
-            Some(entry) => self
-                .decoded(entry.read(&self.alias.format))
-                .map_err(|error| self.failed(Operation::Get, error)),
-            None => Ok(None),
-        }
+        let entry = match self.look(key)? {
+            Looked::There(entry) => entry,
+            Looked::Absent => return Ok(None),
+            Looked::Elsewhere(name) => match self.fetch(&name).await? {
+                Some(entry) => entry,
+                None => return Ok(None),
+            },
+        };
+        self.decoded(entry.read(&self.alias.format))
     }
 
     /// The value of this key, shared: a store in memory hands out what it
@@ -58,12 +62,15 @@ impl Cache {
     /// # }
     /// ```
     pub async fn aget_arc<T: Value>(&self, key: &str) -> Result<Option<Arc<T>>> {
-        match self.entry(key).await? {
-            Some(entry) => self
-                .decoded(entry.read_arc(&self.alias.format))
-                .map_err(|error| self.failed(Operation::Get, error)),
-            None => Ok(None),
-        }
+        let entry = match self.look(key)? {
+            Looked::There(entry) => entry,
+            Looked::Absent => return Ok(None),
+            Looked::Elsewhere(name) => match self.fetch(&name).await? {
+                Some(entry) => entry,
+                None => return Ok(None),
+            },
+        };
+        self.decoded(entry.read_arc(&self.alias.format))
     }
 
     /// Whether there is an entry, of whatever type.
@@ -99,26 +106,37 @@ impl Cache {
         self.run(Operation::Life, self.alias.store.alife(&key, Read::default())).await
     }
 
-    /// The entry of this key; a miss is counted, a hit not yet.
-    async fn entry(&self, key: &str) -> Result<Option<Entry>> {
+    /// What can be said without waiting; a miss is counted, a hit not yet.
+    fn look<'a>(&self, key: &'a str) -> Result<Looked<'a>> {
         let name = self.name(Operation::Get, key)?;
-        let key = Key::new(&self.space, &name);
-        let entry = match self.alias.store.probe(&key) {
-            Probe::Hit(entry) => Some(entry),
-            Probe::Miss => None,
-            Probe::Await => self.fetch(&key).await?,
-        };
-        if entry.is_none() {
-            self.alias.counters.count(Counter::Misses);
+        match self.alias.store.probe(&Key::new(&self.space, &name)) {
+            Probe::Hit(entry) => Ok(Looked::There(entry)),
+            Probe::Await => Ok(Looked::Elsewhere(name)),
+            Probe::Miss => {
+                self.alias.counters.count(Counter::Misses);
+                Ok(Looked::Absent)
+            }
         }
-        Ok(entry)
     }
 
-    async fn fetch(&self, key: &Key<'_>) -> Result<Option<Entry>> {
-        match self.run(Operation::Get, self.alias.store.aget(key, Read::default())).await {
-            Ok(found) => Ok(found.map(|found| found.entry)),
-            Err(error) if self.counts_as_miss(&error) => Ok(None),
-            Err(error) => Err(error),
+    /// The entry from a store that makes one wait.
+    async fn fetch(&self, name: &str) -> Result<Option<Entry>> {
+        let key = Key::new(&self.space, name);
+        let found = match self.run(Operation::Get, self.alias.store.aget(&key, Read::default())).await {
+            Err(error) if self.counts_as_miss(&error) => None,
+            outcome => outcome?,
+        };
+        if found.is_none() {
+            self.alias.counters.count(Counter::Misses);
         }
+        Ok(found.map(|found| found.entry))
     }
+}
+
+/// What a read knows before it waits: so that a hit in memory is found without
+/// a future within the future.
+enum Looked<'a> {
+    There(Entry),
+    Absent,
+    Elsewhere(Cow<'a, str>),
 }

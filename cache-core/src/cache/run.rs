@@ -49,6 +49,11 @@ impl Cache {
 
     /// The value that a read found, or what it means that it did not decode.
     pub(super) fn decoded<T>(&self, outcome: Result<T, Undecodable>) -> Result<Option<T>> {
+        self.decoded_one(outcome).map_err(|error| self.failed(Operation::Get, error))
+    }
+
+    /// As [`decoded`](Self::decoded), for one value of many.
+    pub(super) fn decoded_one<T>(&self, outcome: Result<T, Undecodable>) -> Result<Option<T>> {
         match outcome {
             Ok(value) => {
                 self.alias.counters.count(Counter::Hits);
