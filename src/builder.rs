@@ -154,7 +154,8 @@ impl CachesBuilder {
         self.registered(outcome)
     }
 
-    /// Takes these names instead of those of the compiled-in backends.
+    /// Takes these names instead of those of the compiled-in backends, and of
+    /// whatever was registered before.
     pub fn registry(mut self, registry: Registry) -> Self {
         self.registry = registry;
         self
@@ -175,9 +176,11 @@ impl CachesBuilder {
     /// # Errors
     ///
     /// [`Config`](cache_core::ErrorKind::Config): all that is wrong, each with
-    /// the alias, the setting and what would be accepted. No value is quoted.
+    /// the alias, the setting and what would be accepted. No value that could
+    /// be a secret is quoted.
     pub async fn open(mut self) -> Result<Caches> {
-        if self.aliases.is_empty() && self.problems.is_empty() {
+        let is_bare = self.aliases.is_empty() && self.problems.is_empty();
+        if is_bare && !self.environment.adds_aliases() {
             self.aliases.insert("default".to_owned(), AliasSettings::new("mem").into());
         }
         apply(&self.environment, &mut self.aliases, &mut self.problems);

@@ -2,18 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use cache_core::{
-    Cache, Clock, CodecChoice, Context, Error, ErrorKind, Format, KeyCheck, Opened, Shared, Trip,
-    TripSettings, has_prefix,
+    Cache, ClearScope, Clock, CodecChoice, Context, Error, ErrorKind, Format, KeyCheck, Opened, Operation,
+    Shared, Trip, TripSettings, has_prefix,
 };
 
-use crate::config::{Alias, AliasTable, Problems, check_alias, listed};
+use crate::config::{Alias, AliasTable, Problems, check_alias};
 use crate::registry::Registry;
-
-/// How long an operation on a remote store may take unless the alias says so.
-const DEADLINE: Duration = Duration::from_secs(1);
 
 /// An alias whose settings are fine, and what it is opened with.
 struct Checked<'r> {
@@ -44,14 +40,22 @@ pub(crate) async fn open_all(
     let shared = Shared::default();
     let mut caches = BTreeMap::new();
     let mut problems = Problems::default();
+    let mut failed = None;
     for (name, alias) in checked {
         match open(name, alias, registry, clock, &shared).await {
             Ok(cache) => drop(caches.insert(name.to_owned(), cache)),
             Err(error) if error.kind() == ErrorKind::Config => problems.in_alias(name, detail_of(&error)),
-            Err(error) => return Err(error.with_alias(&name.into())),
+            Err(error) => failed = Some(error.with_operation(Operation::Open).with_alias(&name.into())),
         }
     }
-    problems.into_result()?;
+    let outcome = problems.into_result().and(failed.map_or(Ok(()), Err));
+    if let Err(error) = outcome {
+        // None of them can be used, so none is left open.
+        for cache in caches.values() {
+            let _ = cache.aclose().await;
+        }
+        return Err(error);
+    }
     Ok(caches)
 }
 
@@ -85,14 +89,15 @@ async fn open(
     let mut context = Context::new(name).with_clock(Arc::clone(clock));
     context.max_value_bytes = format.max_value_bytes();
     context.shared = shared.clone();
+    context.deadline = alias.deadline.unwrap_or(context.deadline);
 
     let (store, deadline) = match backend.open(alias.settings, &context).await? {
         Opened::Local(store) => (store, alias.deadline),
         Opened::Remote { leader, replicas } if replicas.is_empty() => {
-            let deadline = alias.deadline.unwrap_or(DEADLINE);
-            let settings =
-                TripSettings::new(name, deadline, Arc::clone(clock)).counters(context.counters.clone());
-            (Arc::new(Trip::new(leader, settings)) as Arc<_>, Some(deadline))
+            let settings = TripSettings::new(name, context.deadline, Arc::clone(clock))
+                .counters(context.counters.clone())
+                .timer(Arc::clone(&context.timer));
+            (Arc::new(Trip::new(leader, settings)) as Arc<_>, Some(context.deadline))
         }
         _ => {
             return Err(Error::new(
@@ -143,7 +148,7 @@ fn format(alias: &Alias, registry: &Registry) -> Result<Format, String> {
         }
         (Some(name), _) => {
             let (tag, codec) = registry.codec(name)?;
-            CodecChoice::Registered { tag: *tag, codec: Arc::clone(codec) }
+            CodecChoice::registered(*tag, Arc::clone(codec)).map_err(|error| detail_of(&error))?
         }
     };
     let mut format = Format::new(codec).with_registered(registry.codecs_by_tag());
@@ -158,28 +163,19 @@ fn format(alias: &Alias, registry: &Registry) -> Result<Format, String> {
 
 /// What a backend's error says, without the words that go before it.
 fn detail_of(error: &Error) -> String {
-    let text = error.to_string();
-    match text.split_once(": ") {
-        Some((_, detail)) => detail.to_owned(),
-        None => text,
-    }
+    error.detail().map_or_else(|| error.to_string(), str::to_owned)
 }
 
-/// Two aliases of one place whose prefixes differ, and of which one clears the
-/// other's keys.
+/// Two aliases of one place of which one clears the other's keys too, though
+/// their prefixes differ.
 fn warn_of_overlaps(checked: &BTreeMap<&str, Checked<'_>>) {
     for (wide, outer) in checked {
         for (narrow, inner) in checked {
-            if wide != narrow
-                && same_place(outer, inner)
-                && covers(&outer.alias.key_prefix, &inner.alias.key_prefix)
-            {
+            if wide != narrow && same_place(outer, inner) && clears(&outer.alias, &inner.alias) {
                 tracing::warn!(
                     target: "cache::config",
-                    "clearing `{wide}` clears `{narrow}` too: both are in one place, and the keys of the prefix of \
-                     {} begin as those of {}",
-                    listed([*narrow]),
-                    listed([*wide]),
+                    "clearing `{wide}` clears `{narrow}` too: both are in one place, and the keys of `{narrow}` are \
+                     among those that `{wide}` takes for its own",
                 );
             }
         }
@@ -191,7 +187,15 @@ fn same_place(one: &Checked<'_>, other: &Checked<'_>) -> bool {
     one.backend_name == other.backend_name && place(one).is_some() && place(one) == place(other)
 }
 
-/// Whether keys of the prefix `inner` are keys of the prefix `outer` as well.
-fn covers(outer: &str, inner: &str) -> bool {
-    outer != inner && has_prefix(&format!("{inner}:1:"), outer)
+/// Whether a clear of the one alias takes keys of the other. Where prefixes are
+/// equal that is what was asked for.
+fn clears(outer: &Alias, inner: &Alias) -> bool {
+    match outer.clear {
+        ClearScope::All => outer.key_prefix != inner.key_prefix,
+        ClearScope::Prefix if outer.key_function.is_some() || inner.key_function.is_some() => false,
+        ClearScope::Prefix => {
+            outer.key_prefix != inner.key_prefix
+                && has_prefix(&format!("{}:1:", inner.key_prefix), &outer.key_prefix)
+        }
+    }
 }

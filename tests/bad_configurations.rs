@@ -249,6 +249,19 @@ async fn an_environment_variable_that_could_mean_two_aliases() {
 }
 
 #[tokio::test]
+async fn two_environment_variables_of_one_setting() {
+    let builder = toml("[caches.default]\nbackend = 'mem'").env_from([
+        (OsString::from("CACHES__DEFAULT__VERSION"), OsString::from("6")),
+        (OsString::from("caches__default__version"), OsString::from("7")),
+    ]);
+    refused(
+        builder,
+        "environment variable `caches__default__version`: `CACHES__DEFAULT__VERSION` sets the same",
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn names_that_nobody_registered() {
     refused(
         toml("[caches.default]\nbackend = 'mem'\nkey_function = 'lower'"),

@@ -100,6 +100,16 @@ async fn the_environment_goes_on_top() {
 }
 
 #[tokio::test]
+async fn the_environment_alone_is_a_configuration() {
+    let sessions = variables(&[("CACHES__SESSIONS__BACKEND", "mem")]);
+    let caches = Caches::builder().env_from(sessions).open().await.expect("it is fine");
+    assert_eq!(caches.aliases().collect::<Vec<_>>(), ["sessions"]);
+    let timeout = variables(&[("CACHES__DEFAULT__TIMEOUT", "forever")]);
+    let caches = Caches::builder().env_from(timeout).open().await.expect("it is fine");
+    assert_eq!(caches.aliases().collect::<Vec<_>>(), ["default"]);
+}
+
+#[tokio::test]
 async fn text_of_the_environment_is_not_taken_for_a_number() {
     let caches = Caches::builder()
         .toml("[caches.default]\nbackend = 'mem'")

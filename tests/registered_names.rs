@@ -20,7 +20,8 @@ impl Backend for Elsewhere {
     }
 
     fn options(&self) -> &'static [Setting] {
-        &[Setting { name: "depth", kind: SettingKind::Integer(1, 9), default: "1", meaning: "How deep." }]
+        const OPTIONS: &[Setting] = &[Setting::new("depth", SettingKind::Integer(1, 9), "1", "How deep.")];
+        OPTIONS
     }
 
     async fn open(&self, settings: Settings, context: &Context) -> Result<Opened> {

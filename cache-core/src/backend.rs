@@ -4,6 +4,7 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::Result;
 use crate::settings::{Setting, Settings};
 use crate::stats::Counters;
+use crate::timer::Timer;
 
 /// Opens the stores of one kind. A program registers it under its name, and
 /// from then on a configuration can choose it.
@@ -68,6 +70,11 @@ pub struct Context {
     pub alias: Arc<str>,
     /// Where the store gets its time from.
     pub clock: Arc<dyn Clock>,
+    /// What keeps the deadlines of the alias.
+    pub timer: Arc<Timer>,
+    /// How long an operation of the alias may take, for a store elsewhere:
+    /// what a driver waits for should take no longer.
+    pub deadline: Duration,
     /// Where the store counts evictions, expirations and the like.
     pub counters: Counters,
     /// `max_value_bytes` of the alias: no read allocates more.
@@ -93,6 +100,8 @@ impl Context {
         Self {
             alias: alias.into(),
             clock: Arc::new(SystemClock),
+            timer: Timer::new(Arc::new(SystemClock)),
+            deadline: Duration::from_secs(1),
             counters: Counters::new(),
             max_value_bytes: 64 << 20,
             closed: CancellationToken::new(),
@@ -104,6 +113,7 @@ impl Context {
     /// The same context on another clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.timer = Timer::new(Arc::clone(&clock));
         self.clock = clock;
         self
     }

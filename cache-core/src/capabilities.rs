@@ -30,9 +30,9 @@ pub struct Capabilities {
     pub atomic_move: bool,
     /// Whether `aclear` can be kept to one prefix. Default: false.
     pub clear_prefix: bool,
-    /// How reads may be put together. Default: one trip of 100.
+    /// How reads may be put together. Default: 100 keys a call.
     pub read_batch: Batch,
-    /// How writes may be put together. Default: one trip of 100.
+    /// How writes may be put together. Default: 100 keys a call.
     pub write_batch: Batch,
 }
 
@@ -42,18 +42,16 @@ pub struct Capabilities {
 pub struct Batch {
     /// The most keys of one call; longer ones are split by the handle.
     pub keys: usize,
-    /// How many calls are best under way at once.
-    pub trips: usize,
 }
 
 impl Batch {
-    /// At most so many keys a call, so many calls at once; neither is below 1.
-    pub const fn new(keys: usize, trips: usize) -> Self {
-        Self { keys: if keys == 0 { 1 } else { keys }, trips: if trips == 0 { 1 } else { trips } }
+    /// At most so many keys a call, and at least one.
+    pub const fn new(keys: usize) -> Self {
+        Self { keys: if keys == 0 { 1 } else { keys } }
     }
 
     /// One call for any number of keys.
-    pub const UNLIMITED: Self = Self::new(usize::MAX, 1);
+    pub const UNLIMITED: Self = Self::new(usize::MAX);
 }
 
 impl Default for Capabilities {
@@ -65,8 +63,8 @@ impl Default for Capabilities {
             tokens: false,
             atomic_move: false,
             clear_prefix: false,
-            read_batch: Batch::new(100, 1),
-            write_batch: Batch::new(100, 1),
+            read_batch: Batch::new(100),
+            write_batch: Batch::new(100),
         }
     }
 }

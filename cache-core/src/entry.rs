@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::codec::{Format, Undecodable, UndecodableReason, as_integer, is_raw, raw_bytes};
+use crate::codec::{Format, Undecodable, UndecodableReason, as_integer};
 use crate::error::Result;
 use crate::value::Value;
 
@@ -45,7 +45,14 @@ struct Undecoded(Bytes);
 pub struct NewEntry<'a> {
     content: Content<'a>,
     format: &'a Format,
-    encoded: OnceLock<Result<Bytes>>,
+    encoded: Encoded<'a>,
+}
+
+/// The bytes once there are any, so that a value is encoded at most once,
+/// however often it is handed on.
+enum Encoded<'a> {
+    Own(OnceLock<Result<Bytes>>),
+    Shared(&'a OnceLock<Result<Bytes>>),
 }
 
 enum Content<'a> {
@@ -90,6 +97,15 @@ impl Entry {
         match self.0 {
             Repr::Integer(integer) => Some(integer),
             Repr::Shared(_) => None,
+        }
+    }
+
+    /// The bytes, if it is one that a store returned as bytes and that nobody
+    /// has decoded.
+    pub fn bytes(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Repr::Shared(stored) => stored.bytes(),
+            Repr::Integer(_) => None,
         }
     }
 
@@ -145,8 +161,15 @@ fn decode<T: Value>(stored: &dyn Stored, format: &Format) -> Result<T, Undecodab
     if let Some(bytes) = stored.bytes() {
         return format.decode(bytes);
     }
-    let bytes = stored.encode(format).map_err(|_| UndecodableReason::Malformed)?;
-    format.decode(&bytes)
+    match stored.encode(format) {
+        Ok(bytes) => format.decode(&bytes),
+        // An alias of another codec wrote it, which held what this one cannot.
+        Err(_) => {
+            let format = Format::default().with_max_value_bytes(format.max_value_bytes());
+            let bytes = stored.encode(&format).map_err(|_| UndecodableReason::Malformed)?;
+            format.decode(&bytes)
+        }
+    }
 }
 
 impl fmt::Debug for Entry {
@@ -160,10 +183,7 @@ impl fmt::Debug for Entry {
 
 impl<T: Value> Stored for T {
     fn encode(&self, format: &Format) -> Result<Bytes> {
-        match raw_bytes(self) {
-            Some(bytes) => format.encode_raw(bytes),
-            None => format.encode(self),
-        }
+        format.encode(self)
     }
 }
 
@@ -199,12 +219,6 @@ where
     }
 
     fn encode(&self, format: &Format) -> Result<Bytes> {
-        if is_raw::<B::Owned>() {
-            let owned = self.0.to_owned();
-            if let Some(bytes) = raw_bytes(&owned) {
-                return format.encode_raw(bytes);
-            }
-        }
         format.encode(self.0)
     }
 }
@@ -220,16 +234,28 @@ impl<'a> NewEntry<'a> {
             Some(integer) => Content::Integer(integer),
             None => Content::Borrowed(value),
         };
-        Self { content, format, encoded: OnceLock::new() }
+        Self { content, format, encoded: Encoded::Own(OnceLock::new()) }
     }
 
-    /// An entry that is there already: a shared value, or bytes.
+    /// An entry that is there already: a shared value, or bytes, which are
+    /// handed on as they are.
     pub fn of(entry: Entry, format: &'a Format) -> Self {
         let content = match entry.integer() {
             Some(integer) => Content::Integer(integer),
             None => Content::Entry(entry),
         };
-        Self { content, format, encoded: OnceLock::new() }
+        Self { content, format, encoded: Encoded::Own(OnceLock::new()) }
+    }
+
+    /// The same value once more, for a layer that hands it on under another key
+    /// or once again. What was encoded is shared.
+    pub fn again(&self) -> NewEntry<'_> {
+        let content = match &self.content {
+            Content::Integer(integer) => Content::Integer(*integer),
+            Content::Borrowed(source) => Content::Borrowed(*source),
+            Content::Entry(entry) => Content::Entry(entry.clone()),
+        };
+        NewEntry { content, format: self.format, encoded: Encoded::Shared(self.encoded.cell()) }
     }
 
     /// The integer, if it is one: stores that know integers keep it as such.
@@ -251,7 +277,7 @@ impl<'a> NewEntry<'a> {
             Content::Borrowed(source) => source.encode(self.format),
             Content::Entry(entry) => entry.encode(self.format),
         };
-        self.encoded.get_or_init(encode).clone()
+        self.encoded.cell().get_or_init(encode).clone()
     }
 
     /// The entry that a store in memory keeps.
@@ -269,6 +295,15 @@ impl<'a> NewEntry<'a> {
             Content::Borrowed(source) => source.to_entry(),
             Content::Entry(entry) => entry.clone(),
         })
+    }
+}
+
+impl Encoded<'_> {
+    fn cell(&self) -> &OnceLock<Result<Bytes>> {
+        match self {
+            Self::Own(cell) => cell,
+            Self::Shared(cell) => cell,
+        }
     }
 }
 

@@ -195,6 +195,11 @@ impl Error {
         self.0.alias.as_deref()
     }
 
+    /// The sentence that it was made with, without kind, operation and alias.
+    pub fn detail(&self) -> Option<&str> {
+        self.0.detail.as_deref()
+    }
+
     /// The keys of a bulk call that failed, by their position in the call;
     /// empty for every other error.
     pub fn failures(&self) -> &[(usize, Error)] {
@@ -273,7 +278,7 @@ impl StdError for Error {
 
 impl ErrorKind {
     /// All kinds, in the order in which statistics list them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: &'static [Self] = &[
         Self::NotFound,
         Self::Unsupported,
         Self::InvalidKey,

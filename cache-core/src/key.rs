@@ -2,16 +2,28 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
-/// The prefix and version that the keys of one handle share.
+use smallvec::SmallVec;
+
+/// Text that has to be put together to be hashed is so on the stack, up to
+/// this length.
+const INLINE: usize = 128;
+
+/// The prefix and version that the keys of one handle share. Clones share it.
 ///
 /// Its keys have the text `prefix:version:name`, as Django writes them.
 #[derive(Clone, PartialEq, Eq)]
-pub struct KeySpace {
+pub struct KeySpace(Arc<Space>);
+
+#[derive(PartialEq, Eq)]
+struct Space {
+    /// `prefix:version:`, or nothing under a custom key function.
     head: Box<str>,
-    prefix_len: usize,
+    prefix: Box<str>,
     version: u64,
-    custom: Option<Box<str>>,
+    custom: bool,
 }
 
 /// The key of one entry.
@@ -33,41 +45,45 @@ pub struct Key<'a> {
     name: &'a str,
 }
 
+/// A key that owns its parts, for those who queue or remember keys.
+#[derive(Clone)]
+pub struct OwnedKey {
+    space: KeySpace,
+    name: Box<str>,
+}
+
 impl KeySpace {
     /// The space of keys `prefix:version:name`.
     pub fn new(prefix: &str, version: u64) -> Self {
-        let head = format!("{prefix}:{version}:").into_boxed_str();
-        Self { head, prefix_len: prefix.len(), version, custom: None }
+        let head = format!("{prefix}:{version}:").into();
+        Self(Arc::new(Space { head, prefix: prefix.into(), version, custom: false }))
     }
 
     /// A space whose keys have the text that a custom key function made; the
     /// name of such a key is its whole text.
     pub fn custom(prefix: &str, version: u64) -> Self {
-        Self { head: "".into(), prefix_len: 0, version, custom: Some(prefix.into()) }
+        Self(Arc::new(Space { head: "".into(), prefix: prefix.into(), version, custom: true }))
     }
 
     /// The `key_prefix` of the alias.
     pub fn prefix(&self) -> &str {
-        match &self.custom {
-            Some(prefix) => prefix,
-            None => &self.head[..self.prefix_len],
-        }
+        &self.0.prefix
     }
 
     /// The version of the handle.
     pub fn version(&self) -> u64 {
-        self.version
+        self.0.version
     }
 
     /// What stands before each name: `prefix:version:`, or nothing under a
     /// custom key function.
     pub fn head(&self) -> &str {
-        &self.head
+        &self.0.head
     }
 
     /// Whether a custom key function makes the text.
     pub fn is_custom(&self) -> bool {
-        self.custom.is_some()
+        self.0.custom
     }
 }
 
@@ -89,18 +105,28 @@ impl<'a> Key<'a> {
 
     /// The version, also where a custom key function made the text.
     pub fn version(&self) -> u64 {
-        self.space.version
+        self.space.version()
+    }
+
+    /// The caller's name; under a custom key function the whole text.
+    pub fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// The same key, owning its parts.
+    pub fn to_owned_key(&self) -> OwnedKey {
+        OwnedKey { space: self.space.clone(), name: self.name.into() }
     }
 
     /// The text in two pieces, to be read one after the other: what stands
     /// before the name, and the name (under a custom key function, all of it).
     pub fn pieces(&self) -> [&'a str; 2] {
-        [&self.space.head, self.name]
+        [self.space.head(), self.name]
     }
 
     /// The length of the text in bytes.
     pub fn len(&self) -> usize {
-        self.space.head.len() + self.name.len()
+        self.space.head().len() + self.name.len()
     }
 
     /// Whether the text is empty, which only a custom key function can bring about.
@@ -110,11 +136,11 @@ impl<'a> Key<'a> {
 
     /// The text; without a copy under a custom key function.
     pub fn text(&self) -> Cow<'a, str> {
-        if self.space.head.is_empty() {
+        if self.space.head().is_empty() {
             return Cow::Borrowed(self.name);
         }
         let mut text = String::with_capacity(self.len());
-        text.push_str(&self.space.head);
+        text.push_str(self.space.head());
         text.push_str(self.name);
         Cow::Owned(text)
     }
@@ -122,7 +148,7 @@ impl<'a> Key<'a> {
     /// Whether the text equals this one, without formatting it.
     pub fn is(&self, text: &str) -> bool {
         text.len() == self.len()
-            && text.as_bytes().starts_with(self.space.head.as_bytes())
+            && text.as_bytes().starts_with(self.space.head().as_bytes())
             && text.as_bytes().ends_with(self.name.as_bytes())
     }
 }
@@ -139,6 +165,62 @@ impl PartialEq for Key<'_> {
 
 impl Eq for Key<'_> {}
 
+/// Keys of equal text hash equally however they are divided into prefix and
+/// name, while a fast hash of two pieces depends on where they are cut. So the
+/// text is always cut behind its second colon, which is where most keys are cut
+/// anyway: `prefix:version:` and the name.
+impl Hash for Key<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [head, name] = self.pieces();
+        let cut_at = |text: &[u8]| {
+            let colons = text.iter().enumerate().filter(|(_, byte)| **byte == b':');
+            colons.map(|(place, _)| place + 1).nth(1).unwrap_or(0)
+        };
+        if head.is_empty() {
+            let (before, behind) = name.as_bytes().split_at(cut_at(name.as_bytes()));
+            state.write(before);
+            state.write(behind);
+        } else if !self.prefix().as_bytes().contains(&b':') {
+            state.write(head.as_bytes());
+            state.write(name.as_bytes());
+        } else {
+            let (before, behind) = head.as_bytes().split_at(cut_at(head.as_bytes()));
+            let mut rest: SmallVec<[u8; INLINE]> = SmallVec::with_capacity(behind.len() + name.len());
+            rest.extend_from_slice(behind);
+            rest.extend_from_slice(name.as_bytes());
+            state.write(before);
+            state.write(&rest);
+        }
+    }
+}
+
+impl OwnedKey {
+    /// The key that it owns.
+    pub fn as_key(&self) -> Key<'_> {
+        Key { space: &self.space, name: &self.name }
+    }
+}
+
+impl PartialEq for OwnedKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_key() == other.as_key()
+    }
+}
+
+impl Eq for OwnedKey {}
+
+impl Hash for OwnedKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_key().hash(state);
+    }
+}
+
+impl fmt::Debug for OwnedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_key().fmt(f)
+    }
+}
+
 /// Keys are user data: only their shape is shown.
 impl fmt::Debug for Key<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -150,9 +232,9 @@ impl fmt::Debug for KeySpace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeySpace")
             .field("prefix", &self.prefix())
-            .field("version", &self.version)
+            .field("version", &self.version())
             .field("custom", &self.is_custom())
-            .finish_non_exhaustive()
+            .finish()
     }
 }
 
@@ -175,4 +257,32 @@ pub fn has_prefix(text: &str, prefix: &str) -> bool {
     };
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     digits > 0 && rest.as_bytes().get(digits) == Some(&b':')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::hash::{BuildHasher, RandomState};
+
+    #[test]
+    fn equality_and_hash_are_of_the_text_alone() {
+        let state = RandomState::new();
+        for (space, name, text) in [
+            (KeySpace::new("a", 1), "b:1:c", "a:1:b:1:c"),
+            (KeySpace::new("a:1:b", 1), "c", "a:1:b:1:c"),
+            (KeySpace::new("a:1", 2), "", "a:1:2:"),
+            (KeySpace::new("", 7), "x", ":7:x"),
+            (KeySpace::new(":", 7), "x", "::7:x"),
+        ] {
+            let (key, whole) = (Key::new(&space, name), KeySpace::custom("", 1));
+            let whole = Key::new(&whole, text);
+            assert_eq!(key, whole);
+            assert_eq!(state.hash_one(key), state.hash_one(whole), "{text}");
+            assert_eq!(key.to_owned_key(), whole.to_owned_key());
+            assert!(key.is(text) && key.text() == text);
+        }
+        let space = KeySpace::new("a", 1);
+        assert_ne!(state.hash_one(Key::new(&space, "x")), state.hash_one(Key::new(&space, "y")));
+        assert_ne!(Key::new(&space, "x"), Key::new(&space, "xy"));
+    }
 }

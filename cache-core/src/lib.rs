@@ -66,7 +66,7 @@ pub use codec::{Codec, CodecChoice, Format, Undecodable, UndecodableReason};
 pub use dummy::{DummyBackend, DummyStore};
 pub use entry::{Borrow, Entry, NewEntry};
 pub use error::{BoxError, Error, ErrorKind, Operation, Result};
-pub use key::{Key, KeySpace, has_prefix};
+pub use key::{Key, KeySpace, OwnedKey, has_prefix};
 pub use life::{Life, Timeout};
 pub use options::{Found, Incr, Lag, Ping, Read, ReadFrom, Scope, Token, Usage, When, Write};
 pub use settings::{Setting, SettingKind, SettingValue, Settings};

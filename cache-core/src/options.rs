@@ -1,5 +1,6 @@
 //! What the operations of a store are told, and what they answer.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -38,21 +39,26 @@ pub struct Found {
     pub token: Option<Token>,
 }
 
-/// Stands for one write of one key: equal only while nobody has written it since.
+/// Stands for what was read of one key: a write conditional on it takes effect
+/// only while the entry is the one that was read.
 ///
-/// What it is made of is the store's own matter: a sequence number, or bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// What it is made of is the store's own matter. A number of each write (a
+/// sequence number, a compare-and-set id) also tells an equal value that was
+/// written anew, and an increment back and forth, from the one that was read;
+/// bytes of the value or its digest cannot. Whether a touch changes it is left
+/// to the store.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Token(TokenRepr);
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 enum TokenRepr {
     Number(u64),
     Bytes(Bytes),
 }
 
-/// When a write takes effect.
+/// When a write takes effect. It stays as it is: a store that did not know a
+/// condition would write against it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum When {
     /// In any case.
     #[default]
@@ -178,6 +184,13 @@ impl Token {
             TokenRepr::Number(_) => None,
             TokenRepr::Bytes(bytes) => Some(bytes),
         }
+    }
+}
+
+/// Its bytes may be those of the value.
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
     }
 }
 

@@ -13,6 +13,7 @@ use crate::life::Timeout;
 /// A backend's table of them is what a configuration is checked against, so
 /// that no parser's own message, which would quote the value, is ever needed.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Setting {
     /// As it is written in a file.
     pub name: &'static str,
@@ -72,6 +73,17 @@ pub struct Settings {
 }
 
 impl Setting {
+    /// A setting: its name, what it accepts, its default as one would write
+    /// it, and a sentence on what it means.
+    pub const fn new(
+        name: &'static str,
+        kind: SettingKind,
+        default: &'static str,
+        meaning: &'static str,
+    ) -> Self {
+        Self { name, kind, default, meaning }
+    }
+
     /// What a file's value means, or what would be accepted.
     ///
     /// # Errors

@@ -124,12 +124,14 @@ impl Counters {
     /// All of them now.
     pub fn snapshot(&self) -> Stats {
         let errors = ErrorKind::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .map(|kind| (kind, self.total(Counter::Errors(kind))))
             .filter(|(_, count)| *count > 0)
             .collect();
         let undecodable = UndecodableReason::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .map(|reason| (reason, self.total(Counter::Undecodable(reason))))
             .filter(|(_, count)| *count > 0)
             .collect();
@@ -185,9 +187,9 @@ impl Stripe {
 fn thread_number() -> usize {
     thread_local!(static MARK: u8 = const { 0 });
     MARK.with(|mark| {
-        let address = std::ptr::from_ref(mark).addr();
+        let address = std::ptr::from_ref(mark).addr() as u64;
         // Threads' blocks lie page-aligned and far apart; the middle bits differ.
-        (address >> 12).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 48
+        ((address >> 12).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 48) as usize
     })
 }
 
@@ -198,10 +200,10 @@ mod tests {
     #[test]
     fn every_kind_and_reason_has_a_slot_of_its_own() {
         let counters = Counters::new();
-        for kind in ErrorKind::ALL {
+        for kind in ErrorKind::ALL.iter().copied() {
             counters.add(Counter::Errors(kind), 1 + kind as u64);
         }
-        for reason in UndecodableReason::ALL {
+        for reason in UndecodableReason::ALL.iter().copied() {
             counters.add(Counter::Undecodable(reason), 100 + reason as u64);
         }
         let stats = counters.snapshot();

@@ -1,16 +1,16 @@
 //! One timer for many calls: a timer of the runtime for each would cost a
 //! third of what a fast driver can do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use slab::Slab;
-use tokio::runtime::Handle;
+use tokio::runtime::{self, Handle};
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, Tick};
@@ -19,12 +19,15 @@ use crate::error::{Error, ErrorKind};
 /// Ends futures that take too long.
 ///
 /// Calls whose time ends within the same two milliseconds share a bucket; one
-/// task sleeps until the first bucket is due. A call that is ready when it is
-/// first polled never touches it.
+/// task a runtime sleeps until the first bucket is due. A call that is ready
+/// when it is first polled never touches it.
+///
+/// The task lives on the runtime on which the call waits, so that whoever can
+/// poll the one polls the other: a runtime that stands still or has ended keeps
+/// nobody else waiting.
 pub struct Timer {
     clock: Arc<dyn Clock>,
-    wheel: Mutex<Wheel>,
-    rescheduled: Arc<Notify>,
+    wheels: Mutex<HashMap<runtime::Id, Wheel>>,
 }
 
 /// Why a future was ended.
@@ -33,7 +36,8 @@ pub struct Timer {
 pub enum Expiry {
     /// Its time was over.
     Elapsed,
-    /// There is no tokio runtime on which the time could be kept.
+    /// There is no tokio runtime on which the time could be kept, or it has
+    /// been shut down.
     NoRuntime,
 }
 
@@ -44,13 +48,15 @@ const BUCKET: u64 = 2_000_000;
 /// the other do not each start one.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// Those who wait on one runtime.
 #[derive(Default)]
 struct Wheel {
     /// By the end of the bucket, in units of [`BUCKET`].
     buckets: BTreeMap<u64, Slab<Waiter>>,
     next_id: u64,
     /// When the task looks next, if there is one.
-    driver: Option<Tick>,
+    looks: Option<Tick>,
+    rescheduled: Arc<Notify>,
 }
 
 struct Waiter {
@@ -59,23 +65,31 @@ struct Waiter {
     waker: Waker,
 }
 
-/// A place in a bucket, given back when the call ends.
+/// A place in a wheel, given back when the call ends.
 struct Seat<'a> {
     timer: &'a Timer,
-    place: Place,
+    place: Option<Place>,
 }
 
 #[derive(Clone, Copy)]
 struct Place {
+    runtime: runtime::Id,
     bucket: u64,
     slot: usize,
     id: u64,
 }
 
+/// What the task has to be told of a new waiter.
+enum Tell {
+    Nothing,
+    Earlier(Arc<Notify>),
+    Begin(Arc<Notify>),
+}
+
 impl Timer {
     /// A timer on this clock.
     pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { clock, wheel: Mutex::default(), rescheduled: Arc::new(Notify::new()) })
+        Arc::new(Self { clock, wheels: Mutex::default() })
     }
 
     /// The output of the future if it is ready before `until`.
@@ -86,7 +100,7 @@ impl Timer {
     /// [`Expiry::NoRuntime`] if the future has to wait and there is no runtime.
     pub async fn limit<F: Future>(self: &Arc<Self>, until: Tick, future: F) -> Result<F::Output, Expiry> {
         let mut future = pin!(future);
-        let mut seat: Option<Seat<'_>> = None;
+        let mut seat = Seat { timer: self, place: None };
         poll_fn(|cx| {
             if let Poll::Ready(output) = future.as_mut().poll(cx) {
                 return Poll::Ready(Ok(output));
@@ -94,7 +108,7 @@ impl Timer {
             if self.clock.precise() >= until {
                 return Poll::Ready(Err(Expiry::Elapsed));
             }
-            match self.wait(&mut seat, until, cx) {
+            match self.wait(&mut seat, until, cx.waker()) {
                 Ok(()) => Poll::Pending,
                 Err(expiry) => Poll::Ready(Err(expiry)),
             }
@@ -104,50 +118,51 @@ impl Timer {
 
     /// How many calls are waiting; tests see by it that nothing leaks.
     pub fn waiting(&self) -> usize {
-        self.wheel().buckets.values().map(Slab::len).sum()
+        let wheels = self.wheels();
+        wheels.values().flat_map(|wheel| wheel.buckets.values()).map(Slab::len).sum()
     }
 
-    fn wait<'a>(
-        self: &'a Arc<Self>,
-        seat: &mut Option<Seat<'a>>,
-        until: Tick,
-        cx: &mut Context<'_>,
-    ) -> Result<(), Expiry> {
-        let mut wheel = self.wheel();
-        let seated = seat.as_ref().and_then(|seat| wheel.waiter(seat.place));
-        if let Some(waiter) = seated {
-            waiter.waker.clone_from(cx.waker());
-        } else {
-            let bucket = bucket_of(until);
-            let id = wheel.next_id;
-            wheel.next_id += 1;
-            let waiter = Waiter { id, waker: cx.waker().clone() };
-            let slot = wheel.buckets.entry(bucket).or_default().insert(waiter);
-            let place = Place { bucket, slot, id };
-            match seat {
-                // The bucket that it was in is gone.
-                Some(seat) => seat.place = place,
-                None => *seat = Some(Seat { timer: self, place }),
+    fn wait(self: &Arc<Self>, seat: &mut Seat<'_>, until: Tick, waker: &Waker) -> Result<(), Expiry> {
+        let runtime = Handle::try_current().map_err(|_| Expiry::NoRuntime)?;
+        let mut waker = waker.clone();
+        // What a waker does when it is dropped is its own affair, and none for
+        // under the lock: so displaced ones are handed out of it.
+        let (tell, _displaced) = {
+            let mut wheels = self.wheels();
+            match seat.place.and_then(|place| waiter(&mut wheels, place)) {
+                Some(waiter) if seat.place.is_some_and(|place| place.runtime == runtime.id()) => {
+                    std::mem::swap(&mut waiter.waker, &mut waker);
+                    (wheels[&runtime.id()].tell(until), Some(waker))
+                }
+                _ => {
+                    let displaced = seat.place.take().and_then(|place| remove(&mut wheels, place));
+                    let wheel = wheels.entry(runtime.id()).or_default();
+                    seat.place = Some(wheel.seat(runtime.id(), until, waker));
+                    let tell = wheel.tell(until);
+                    if matches!(tell, Tell::Begin(_)) {
+                        wheel.looks = Some(Tick::from_nanos(0));
+                    }
+                    (tell, displaced)
+                }
             }
-        }
-        match wheel.driver {
-            Some(looks) if looks <= end_of(bucket_of(until)) => Ok(()),
-            Some(_) => {
-                self.rescheduled.notify_one();
+        };
+        match tell {
+            Tell::Nothing => Ok(()),
+            Tell::Earlier(rescheduled) => {
+                rescheduled.notify_one();
                 Ok(())
             }
-            None => self.drive(&mut wheel),
+            Tell::Begin(rescheduled) => self.begin(&runtime, rescheduled),
         }
     }
 
-    /// Starts the task, on the runtime of whoever waits now.
-    fn drive(self: &Arc<Self>, wheel: &mut Wheel) -> Result<(), Expiry> {
-        let runtime = Handle::try_current().map_err(|_| Expiry::NoRuntime)?;
-        wheel.driver = Some(Tick::from_nanos(0));
-        let mut driver = Driver { timer: Arc::downgrade(self), idle: false, ended: false };
+    /// Starts the task of a runtime. No lock is held: a runtime that has been
+    /// shut down drops the task at once.
+    fn begin(self: &Arc<Self>, runtime: &Handle, rescheduled: Arc<Notify>) -> Result<(), Expiry> {
+        let mut driver =
+            Driver { timer: Arc::downgrade(self), runtime: runtime.id(), idle: false, ended: false };
         let clock = Arc::clone(&self.clock);
-        let rescheduled = Arc::clone(&self.rescheduled);
-        runtime.spawn(async move {
+        let task = runtime.spawn(async move {
             while let Some(next) = driver.look() {
                 tokio::select! {
                     () = clock.sleep_until(next) => {}
@@ -155,11 +170,12 @@ impl Timer {
                 }
             }
         });
-        Ok(())
+        // While somebody waits it does not end by itself.
+        if task.is_finished() { Err(Expiry::NoRuntime) } else { Ok(()) }
     }
 
-    fn wheel(&self) -> MutexGuard<'_, Wheel> {
-        self.wheel.lock().unwrap_or_else(PoisonError::into_inner)
+    fn wheels(&self) -> MutexGuard<'_, HashMap<runtime::Id, Wheel>> {
+        self.wheels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -172,10 +188,31 @@ fn end_of(bucket: u64) -> Tick {
     Tick::from_nanos(bucket.saturating_mul(BUCKET))
 }
 
+fn waiter(wheels: &mut HashMap<runtime::Id, Wheel>, place: Place) -> Option<&mut Waiter> {
+    let waiter = wheels.get_mut(&place.runtime)?.buckets.get_mut(&place.bucket)?.get_mut(place.slot)?;
+    (waiter.id == place.id).then_some(waiter)
+}
+
+fn remove(wheels: &mut HashMap<runtime::Id, Wheel>, place: Place) -> Option<Waker> {
+    waiter(wheels, place)?;
+    let waiters = wheels.get_mut(&place.runtime)?.buckets.get_mut(&place.bucket)?;
+    Some(waiters.remove(place.slot).waker)
+}
+
 impl Wheel {
-    fn waiter(&mut self, place: Place) -> Option<&mut Waiter> {
-        let waiter = self.buckets.get_mut(&place.bucket)?.get_mut(place.slot)?;
-        (waiter.id == place.id).then_some(waiter)
+    fn seat(&mut self, runtime: runtime::Id, until: Tick, waker: Waker) -> Place {
+        let (bucket, id) = (bucket_of(until), self.next_id);
+        self.next_id += 1;
+        let slot = self.buckets.entry(bucket).or_default().insert(Waiter { id, waker });
+        Place { runtime, bucket, slot, id }
+    }
+
+    fn tell(&self, until: Tick) -> Tell {
+        match self.looks {
+            Some(looks) if looks <= end_of(bucket_of(until)) => Tell::Nothing,
+            Some(_) => Tell::Earlier(Arc::clone(&self.rescheduled)),
+            None => Tell::Begin(Arc::clone(&self.rescheduled)),
+        }
     }
 
     /// Takes out whoever waits in buckets that are due, and forgets empty ones.
@@ -195,6 +232,7 @@ impl Wheel {
 /// The task's own half: it holds the timer weakly, so that the last user ends it.
 struct Driver {
     timer: Weak<Timer>,
+    runtime: runtime::Id,
     /// Whether nothing waited when it looked last.
     idle: bool,
     ended: bool,
@@ -205,7 +243,8 @@ impl Driver {
     fn look(&mut self) -> Option<Tick> {
         let timer = self.timer.upgrade()?;
         let now = timer.clock.precise();
-        let mut wheel = timer.wheel();
+        let mut wheels = timer.wheels();
+        let wheel = wheels.entry(self.runtime).or_default();
         let wakers = wheel.due(now);
         let was_idle = std::mem::replace(&mut self.idle, wheel.buckets.is_empty());
         let next = match wheel.buckets.first_key_value() {
@@ -213,44 +252,44 @@ impl Driver {
             None if was_idle => None,
             None => Some(now.after(LINGER)),
         };
-        wheel.driver = next;
-        self.ended = next.is_none();
-        drop(wheel);
+        wheel.looks = next;
+        if next.is_none() {
+            self.ended = true;
+            wheels.remove(&self.runtime);
+        }
+        drop(wheels);
         wakers.into_iter().for_each(Waker::wake);
         next
     }
 }
 
-/// If the runtime ends while others still wait, they are woken to start the
-/// task anew on a runtime of their own.
+/// If the runtime ends while others still wait on it, they are woken to learn
+/// of it.
 impl Drop for Driver {
     fn drop(&mut self) {
         if self.ended {
             return;
         }
         let Some(timer) = self.timer.upgrade() else { return };
-        let mut wheel = timer.wheel();
-        wheel.driver = None;
-        let wakers = wheel.due(Tick::NEVER);
-        drop(wheel);
+        let wheel = timer.wheels().remove(&self.runtime);
+        let wakers = wheel.map(|mut wheel| wheel.due(Tick::NEVER)).unwrap_or_default();
         wakers.into_iter().for_each(Waker::wake);
     }
 }
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        let mut wheel = self.timer.wheel();
-        if wheel.waiter(self.place).is_some()
-            && let Some(waiters) = wheel.buckets.get_mut(&self.place.bucket)
-        {
-            waiters.remove(self.place.slot);
+        if let Some(place) = self.place {
+            let waker = remove(&mut self.timer.wheels(), place);
+            drop(waker);
         }
     }
 }
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        self.rescheduled.notify_one();
+        let wheels = self.wheels.get_mut().unwrap_or_else(PoisonError::into_inner);
+        wheels.values().for_each(|wheel| wheel.rescheduled.notify_one());
     }
 }
 

@@ -15,24 +15,24 @@ use crate::store::{MemSettings, MemStore, Values};
 pub struct MemBackend;
 
 const OPTIONS: &[Setting] = &[
-    Setting {
-        name: "max_entries",
-        kind: SettingKind::Integer(1, i64::MAX),
-        default: "1000000",
-        meaning: "How many entries the store holds before it evicts.",
-    },
-    Setting {
-        name: "values",
-        kind: SettingKind::OneOf(&["typed", "encoded"]),
-        default: "\"typed\"",
-        meaning: "Whether values are kept as they are, or as the bytes that a remote store would keep.",
-    },
-    Setting {
-        name: "check_encoding",
-        kind: SettingKind::Boolean,
-        default: "true in debug builds, else false",
-        meaning: "Whether each typed value is encoded as well, so that what a remote store would refuse fails here too.",
-    },
+    Setting::new(
+        "max_entries",
+        SettingKind::Integer(1, i64::MAX),
+        "1000000",
+        "How many entries the store holds before it evicts.",
+    ),
+    Setting::new(
+        "values",
+        SettingKind::OneOf(&["typed", "encoded"]),
+        "\"typed\"",
+        "Whether values are kept as they are, or as the bytes that a remote store would keep.",
+    ),
+    Setting::new(
+        "check_encoding",
+        SettingKind::Boolean,
+        "true in debug builds, else false",
+        "Whether each typed value is encoded as well, so that what a remote store would refuse fails here too.",
+    ),
 ];
 
 #[async_trait]

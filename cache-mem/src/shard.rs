@@ -1,10 +1,12 @@
 //! One shard of the table: the engine behind one lock, and lives of our own.
 
+use std::cell::RefCell;
+
 use cache_core::{Clock, Entry, Life, Tick, Token};
 use quick_cache::unsync::Cache as Engine;
 use quick_cache::{Lifecycle, OptionsBuilder, UnitWeighter};
 
-use crate::key::{CarriedHash, HashedKey, OwnedKey};
+use crate::key::{CarriedHash, HashedKey, StoredKey};
 
 /// What stands under a key.
 #[derive(Debug)]
@@ -20,22 +22,39 @@ pub(crate) struct Slot {
 /// the engine's decision.
 #[derive(Debug)]
 pub(crate) struct Shard {
-    engine: Engine<OwnedKey, Slot, UnitWeighter, CarriedHash, Collect>,
+    engine: Engine<StoredKey, Slot, UnitWeighter, CarriedHash, Collect>,
     capacity: usize,
 }
 
-/// What a write displaced: dropped by the caller, once the lock is free.
-pub(crate) type Displaced = Vec<(OwnedKey, Slot)>;
+/// What a write displaced. The caller drops it once the lock is free: what a
+/// value does when it is dropped, and how long that takes, is its own affair.
+#[derive(Debug, Default)]
+pub(crate) struct Displaced {
+    evicted: Vec<(StoredKey, Slot)>,
+    replaced: Option<Slot>,
+    pub(crate) expired: Option<Slot>,
+}
 
 /// Hands evicted entries to whoever made the write.
 #[derive(Clone, Debug)]
 struct Collect;
 
-impl Lifecycle<OwnedKey, Slot> for Collect {
+impl Lifecycle<StoredKey, Slot> for Collect {
     type RequestState = Displaced;
 
-    fn on_evict(&self, displaced: &mut Displaced, key: OwnedKey, slot: Slot) {
-        displaced.push((key, slot));
+    fn on_evict(&self, displaced: &mut Displaced, key: StoredKey, slot: Slot) {
+        displaced.evicted.push((key, slot));
+    }
+}
+
+impl Displaced {
+    /// How many live entries went to make room, and how many went whose life
+    /// was over.
+    pub(crate) fn counts(&self, clock: &dyn Clock) -> (u64, u64) {
+        let live = self.evicted.iter().filter(|(_, slot)| slot.is_live(clock)).count();
+        let dead = self.evicted.len() - live;
+        let gone = self.replaced.iter().chain(&self.expired).filter(|slot| !slot.is_live(clock)).count();
+        (live as u64, (dead + gone) as u64)
     }
 }
 
@@ -52,7 +71,8 @@ impl Slot {
         if self.expires == Tick::NEVER {
             return Some(Life::Forever);
         }
-        let rest = self.expires.since(clock.now());
+        // Precisely, or the coarse clock's lag would add to it.
+        let rest = self.expires.since(clock.precise());
         (!rest.is_zero()).then_some(Life::For(rest))
     }
 
@@ -109,12 +129,12 @@ impl Shard {
     }
 
     /// Writes the slot over whatever stands there.
-    pub(crate) fn put(&mut self, key: HashedKey<'_>, slot: Slot, displaced: &mut Displaced) -> Option<Slot> {
+    pub(crate) fn put(&mut self, key: HashedKey<'_>, slot: Slot, displaced: &mut Displaced) {
         if let Some(mut there) = self.engine.get_mut(&key) {
-            return Some(std::mem::replace(&mut *there, slot));
+            displaced.replaced = Some(std::mem::replace(&mut *there, slot));
+            return;
         }
-        self.engine.insert_with_lifecycle(key.to_owned(), slot, displaced);
-        None
+        self.engine.insert_with_lifecycle(key.to_stored(), slot, displaced);
     }
 
     /// Takes the slot out, expired or not, if the condition holds.
@@ -122,9 +142,18 @@ impl Shard {
         self.engine.remove_if(key, when).map(|(_, slot)| slot)
     }
 
-    /// Keeps only the entries whose key passes.
-    pub(crate) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
-        self.engine.retain(|key, _| keep(key.text()));
+    /// Keeps only the entries whose key passes; the values of the others are
+    /// dropped by the caller.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&str) -> bool) -> Vec<Entry> {
+        let gone = RefCell::new(Vec::new());
+        self.engine.retain(|key, slot| {
+            let keeps = keep(key.text());
+            if !keeps {
+                gone.borrow_mut().push(slot.entry.clone());
+            }
+            keeps
+        });
+        gone.into_inner()
     }
 
     /// Empties the shard; what was in it is dropped by the caller.
@@ -133,7 +162,7 @@ impl Shard {
     }
 }
 
-fn engine(capacity: usize) -> Engine<OwnedKey, Slot, UnitWeighter, CarriedHash, Collect> {
+fn engine(capacity: usize) -> Engine<StoredKey, Slot, UnitWeighter, CarriedHash, Collect> {
     let options = OptionsBuilder::new()
         .estimated_items_capacity(capacity)
         .weight_capacity(capacity as u64)

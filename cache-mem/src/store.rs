@@ -130,7 +130,7 @@ impl MemStore {
     fn put(&self, key: &Key<'_>, entry: Entry, write: &Write) -> bool {
         let hashed = self.table.hash(key);
         let slot = Slot::new(entry, write.life, &*self.clock, self.table.stamp());
-        let mut displaced = Displaced::new();
+        let mut displaced = Displaced::default();
         let mut shard = self.table.write(&hashed);
         let admitted = match &write.when {
             When::Always => true,
@@ -139,15 +139,13 @@ impl MemStore {
             When::Unchanged(token) => {
                 shard.peek(&hashed, &*self.clock).is_some_and(|slot| slot.token() == *token)
             }
-            _ => false,
         };
         if !admitted {
             return false;
         }
-        let replaced = shard.put(hashed, slot, &mut displaced);
+        shard.put(hashed, slot, &mut displaced);
         drop(shard);
-        drop(replaced);
-        self.count_evictions(&displaced);
+        self.count(&displaced);
         true
     }
 
@@ -156,14 +154,18 @@ impl MemStore {
         let removed = self.table.write(&hashed).take(&hashed, |slot| match when {
             When::Unchanged(token) => slot.token() == *token,
             When::Absent => false,
-            _ => true,
+            When::Always | When::Present => true,
         });
         removed.is_some_and(|slot| slot.is_live(&*self.clock))
     }
 
-    fn count_evictions(&self, displaced: &Displaced) {
-        if !displaced.is_empty() {
-            self.counters.add(Counter::Evictions, displaced.len() as u64);
+    fn count(&self, displaced: &Displaced) {
+        let (evicted, expired) = displaced.counts(&*self.clock);
+        if evicted > 0 {
+            self.counters.add(Counter::Evictions, evicted);
+        }
+        if expired > 0 {
+            self.counters.add(Counter::Expirations, expired);
         }
     }
 }
@@ -258,8 +260,9 @@ impl AsyncCache for MemStore {
     }
 
     async fn amove(&self, from: &Key<'_>, to: &Key<'_>) -> Result<bool> {
-        let (moved, displaced) = self.table.relocate(from, to, &*self.clock).await;
-        self.count_evictions(&displaced);
+        let (from, to) = (self.table.hash(from), self.table.hash(to));
+        let (moved, displaced) = self.table.relocate(&from, to, &*self.clock);
+        self.count(&displaced);
         Ok(moved)
     }
 

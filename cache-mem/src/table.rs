@@ -1,26 +1,37 @@
 //! The table that aliases share: shards, and what spans two of them.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use cache_core::{Clock, Key, Scope};
+use cache_core::{Clock, Entry, Key, Scope, has_prefix};
 use crossbeam_utils::CachePadded;
 use foldhash::quality::RandomState;
 
 use crate::key::HashedKey;
-use crate::shard::{Displaced, Shard};
+use crate::shard::{Displaced, Shard, Slot};
 
 /// Entries of every alias that names this table's location.
-#[derive(Debug)]
 pub(crate) struct Table {
     shards: Box<[CachePadded<RwLock<Shard>>]>,
     hash_state: RandomState,
     max_entries: usize,
     next_stamp: AtomicU64,
-    /// Moves hold it shared, clears alone: a move from a shard that a clear has
-    /// not reached yet into one that it has would survive the clear.
-    moving: tokio::sync::RwLock<()>,
-    aliases: AtomicUsize,
+    clears: Mutex<Clears>,
+    aliases: Mutex<usize>,
+}
+
+/// The clears that are under way, each with its prefix.
+#[derive(Default)]
+struct Clears {
+    running: Vec<(u64, Option<Box<str>>)>,
+    next: u64,
+}
+
+/// A clear that is under way, until it ends or is dropped.
+struct Clearing<'a> {
+    table: &'a Table,
+    number: u64,
 }
 
 /// Fewer entries than this stay in one shard, where the limit is exact.
@@ -39,8 +50,8 @@ impl Table {
             hash_state: RandomState::default(),
             max_entries,
             next_stamp: AtomicU64::new(1),
-            moving: tokio::sync::RwLock::new(()),
-            aliases: AtomicUsize::new(0),
+            clears: Mutex::default(),
+            aliases: Mutex::new(0),
         }
     }
 
@@ -74,64 +85,124 @@ impl Table {
         (key.hash >> 32) as usize & (self.shards.len() - 1)
     }
 
-    /// Moves the slot under both locks, so that nobody sees it twice or not at all.
-    pub(crate) async fn relocate(
+    /// Moves the slot under both locks, so that nobody sees it twice or not at
+    /// all; says whether there was one.
+    pub(crate) fn relocate(
         &self,
-        from: &Key<'_>,
-        to: &Key<'_>,
+        from: &HashedKey<'_>,
+        to: HashedKey<'_>,
         clock: &dyn Clock,
     ) -> (bool, Displaced) {
-        let _moving = self.moving.read().await;
-        self.relocate_now(self.hash(from), self.hash(to), clock)
-    }
-
-    fn relocate_now(&self, from: HashedKey<'_>, to: HashedKey<'_>, clock: &dyn Clock) -> (bool, Displaced) {
-        let mut displaced = Displaced::new();
-        let (here, there) = (self.shard_of(&from), self.shard_of(&to));
+        let (here, there) = (self.shard_of(from), self.shard_of(&to));
         if here == there {
             let mut shard = write(&self.shards[here]);
-            let Some(slot) = shard.take(&from, |_| true).filter(|slot| slot.is_live(clock)) else {
-                return (false, displaced);
-            };
-            shard.put(to, slot.restamped(self.stamp()), &mut displaced);
-            return (true, displaced);
+            let slot = shard.take(from, |_| true);
+            return self.arrive(from, to, slot, &mut shard, clock);
         }
         // Always the lower one first, so that two moves never wait for each other.
         let mut lower = write(&self.shards[here.min(there)]);
         let mut upper = write(&self.shards[here.max(there)]);
         let (source, target) =
             if here < there { (&mut *lower, &mut *upper) } else { (&mut *upper, &mut *lower) };
-        let Some(slot) = source.take(&from, |_| true).filter(|slot| slot.is_live(clock)) else {
-            return (false, displaced);
-        };
-        target.put(to, slot.restamped(self.stamp()), &mut displaced);
-        (true, displaced)
+        let slot = source.take(from, |_| true);
+        self.arrive(from, to, slot, target, clock)
+    }
+
+    fn arrive(
+        &self,
+        from: &HashedKey<'_>,
+        to: HashedKey<'_>,
+        slot: Option<Slot>,
+        target: &mut Shard,
+        clock: &dyn Clock,
+    ) -> (bool, Displaced) {
+        let mut displaced = Displaced::default();
+        match slot {
+            Some(slot) if !slot.is_live(clock) => {
+                displaced.expired = Some(slot);
+                (false, displaced)
+            }
+            Some(slot) => {
+                if !self.is_being_cleared(from.key) {
+                    target.put(to, slot.restamped(self.stamp()), &mut displaced);
+                }
+                (true, displaced)
+            }
+            None => (false, displaced),
+        }
     }
 
     /// Shard by shard: a reader waits for one of them at most, and other tasks
     /// of the thread have their turn in between.
     pub(crate) async fn clear(&self, scope: &Scope<'_>) {
-        let _clearing = self.moving.write().await;
+        let _clearing = Clearing::begin(self, scope);
         for shard in &self.shards {
             match scope.prefix() {
                 None => drop(empty(shard)),
-                Some(_) => write(shard).retain(|text| !scope.covers(text)),
+                Some(_) => drop(retain(shard, |text| !scope.covers(text))),
             }
             scope.step();
             tokio::task::yield_now().await;
         }
     }
 
-    /// One alias more uses the table.
-    pub(crate) fn enter(&self) {
-        self.aliases.fetch_add(1, Ordering::Relaxed);
+    /// An entry that moves out of a shard which a clear has not reached yet
+    /// into one that it has would survive it; so it is gone at once instead.
+    fn is_being_cleared(&self, key: &Key<'_>) -> bool {
+        let clears = self.clears();
+        !clears.running.is_empty() && {
+            let text = key.text();
+            clears
+                .running
+                .iter()
+                .any(|(_, prefix)| prefix.as_ref().is_none_or(|prefix| has_prefix(&text, prefix)))
+        }
     }
 
-    /// One alias less does; the last one out frees the memory.
+    fn clears(&self) -> MutexGuard<'_, Clears> {
+        self.clears.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One alias more uses the table.
+    pub(crate) fn enter(&self) {
+        *self.aliases() += 1;
+    }
+
+    /// One alias less does; the last one out frees the memory, and nobody
+    /// comes in meanwhile.
     pub(crate) fn leave(&self) {
-        if self.aliases.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.shards.iter().for_each(|shard| drop(empty(shard)));
-        }
+        let mut aliases = self.aliases();
+        *aliases -= 1;
+        let freed: Vec<_> =
+            if *aliases == 0 { self.shards.iter().map(|shard| empty(shard)).collect() } else { Vec::new() };
+        drop(aliases);
+        drop(freed);
+    }
+
+    fn aliases(&self) -> MutexGuard<'_, usize> {
+        self.aliases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<'a> Clearing<'a> {
+    fn begin(table: &'a Table, scope: &Scope<'_>) -> Self {
+        let mut clears = table.clears();
+        let number = clears.next;
+        clears.next += 1;
+        clears.running.push((number, scope.prefix().map(Into::into)));
+        Self { table, number }
+    }
+}
+
+impl Drop for Clearing<'_> {
+    fn drop(&mut self) {
+        self.table.clears().running.retain(|(number, _)| *number != self.number);
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table").field("shards", &self.shards.len()).finish_non_exhaustive()
     }
 }
 
@@ -148,6 +219,11 @@ fn read(shard: &RwLock<Shard>) -> RwLockReadGuard<'_, Shard> {
 
 fn write(shard: &RwLock<Shard>) -> RwLockWriteGuard<'_, Shard> {
     shard.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is gone is dropped after the lock is free.
+fn retain(shard: &RwLock<Shard>, keep: impl Fn(&str) -> bool) -> Vec<Entry> {
+    write(shard).retain(keep)
 }
 
 /// What was in the shard is dropped after its lock is free.

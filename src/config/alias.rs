@@ -1,6 +1,7 @@
 //! The settings of one alias: what every alias can say, and its backend's own.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::time::Duration;
 
@@ -11,83 +12,84 @@ use super::problems::{listed, suggestion};
 
 /// What every alias can set, whatever its backend.
 pub const ALIAS_SETTINGS: &[Setting] = &[
-    setting("backend", SettingKind::Text, "none", "The kind of store: the name of a registered backend."),
-    setting("location", SettingKind::List, "none", "Where the store is, in the backend's own terms."),
-    setting(
+    Setting::new(
+        "backend",
+        SettingKind::Text,
+        "none",
+        "The kind of store: the name of a registered backend.",
+    ),
+    Setting::new("location", SettingKind::List, "none", "Where the store is, in the backend's own terms."),
+    Setting::new(
         "timeout",
         SettingKind::Timeout,
         "300",
         "How long entries live unless told otherwise; 0 stores nothing.",
     ),
-    setting("key_prefix", SettingKind::Text, "\"\"", "What stands before every key."),
-    setting("version", SettingKind::Integer(0, i64::MAX), "1", "The version of the keys."),
-    setting(
+    Setting::new("key_prefix", SettingKind::Text, "\"\"", "What stands before every key."),
+    Setting::new("version", SettingKind::Integer(0, i64::MAX), "1", "The version of the keys."),
+    Setting::new(
         "key_function",
         SettingKind::Text,
         "\"default\"",
         "`\"default\"`, or the name of a registered function.",
     ),
-    setting(
+    Setting::new(
         "key_check",
         SettingKind::Text,
         "\"warn\"",
         "What happens to keys that memcached would refuse: `\"off\"`, `\"warn\"`, `\"error\"`, or the name of a \
          registered validator, which decides instead.",
     ),
-    setting(
+    Setting::new(
         "codec",
         SettingKind::Text,
         "\"msgpack\"",
         "How values are written: `\"msgpack\"`, `\"json\"`, `\"postcard\"`, `\"raw\"`, or the name of a registered \
          codec. What others wrote is read all the same.",
     ),
-    setting(
+    Setting::new(
         "schema",
         SettingKind::Integer(0, u32::MAX as i64),
         "none",
         "The number of the schema, for `postcard`.",
     ),
-    setting(
+    Setting::new(
         "plain",
         SettingKind::Boolean,
         "false",
         "Whether bytes are written without a tag (`json` and `raw`).",
     ),
-    setting(
+    Setting::new(
         "on_error",
         SettingKind::OneOf(&["error", "miss"]),
         "\"error\"",
         "Whether a read that fails for lack of an answer is an error, or a counted miss.",
     ),
-    setting(
+    Setting::new(
         "on_decode_error",
         SettingKind::OneOf(&["miss", "error"]),
         "\"miss\"",
         "Whether an entry that cannot be decoded is a counted miss, or an error.",
     ),
-    setting("deadline", SettingKind::Duration, "\"1s\" for remote stores", "How long an operation may take."),
-    setting(
+    Setting::new(
+        "deadline",
+        SettingKind::Duration,
+        "\"1s\" for remote stores",
+        "How long an operation may take.",
+    ),
+    Setting::new(
         "max_value_bytes",
         SettingKind::Integer(1, i64::MAX),
         "67108864",
         "The longest encoded value: more is an error on write and a counted miss on read.",
     ),
-    setting(
+    Setting::new(
         "clear",
         SettingKind::OneOf(&["prefix", "all"]),
         "\"prefix\"",
         "Whether `aclear` removes the alias's own keys, or everything in the store.",
     ),
 ];
-
-const fn setting(
-    name: &'static str,
-    kind: SettingKind,
-    default: &'static str,
-    meaning: &'static str,
-) -> Setting {
-    Setting { name, kind, default, meaning }
-}
 
 /// The settings of one alias, written in code.
 ///
@@ -192,8 +194,12 @@ impl fmt::Debug for AliasSettings {
 impl From<AliasSettings> for AliasTable {
     fn from(settings: AliasSettings) -> Self {
         let mut table = settings.table;
-        if !settings.options.is_empty() {
-            table.insert("options".to_owned(), Json::Object(settings.options));
+        match table.get_mut("options") {
+            Some(Json::Object(options)) => options.extend(settings.options),
+            None if !settings.options.is_empty() => {
+                table.insert("options".to_owned(), Json::Object(settings.options));
+            }
+            _ => {}
         }
         Self::from_file(table)
     }
@@ -204,8 +210,15 @@ impl AliasTable {
         Self { table, environment: BTreeMap::new() }
     }
 
-    pub(crate) fn override_with(&mut self, path: Path, value: Override) {
-        self.environment.insert(path, value);
+    /// # Errors
+    ///
+    /// If another variable, of other case, has set it already.
+    pub(crate) fn override_with(&mut self, path: Path, value: Override) -> Result<(), String> {
+        match self.environment.entry(path) {
+            Entry::Vacant(slot) => drop(slot.insert(value)),
+            Entry::Occupied(slot) => return Err(format!("`{}` sets the same", slot.get().variable)),
+        }
+        Ok(())
     }
 
     /// The name of the backend, which decides what the options may be.

@@ -26,6 +26,13 @@ impl Environment {
     }
 }
 
+impl Environment {
+    /// Whether it names the backend of any alias, and so makes one by itself.
+    pub(crate) fn adds_aliases(&self) -> bool {
+        !new_aliases(self, &BTreeMap::new()).is_empty()
+    }
+}
+
 /// Puts the variables on top of the tables. One that sets the backend of an
 /// alias that no source has makes a new one.
 pub(crate) fn apply(
@@ -72,10 +79,11 @@ fn override_one(
             return Err("after the alias comes one setting, or OPTIONS__ and one option".to_owned());
         }
     };
-    if let Some(table) = aliases.get_mut(&alias) {
-        table.override_with(path, Override { variable: variable.to_owned(), text: text.to_owned() });
+    let value = Override { variable: variable.to_owned(), text: text.to_owned() };
+    match aliases.get_mut(&alias) {
+        Some(table) => table.override_with(path, value),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// The alias that the variable names, without regard to case, and the rest.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8};
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -47,6 +48,7 @@ pub struct CacheBuilder {
     clear: ClearScope,
     counters: Counters,
     clock: Arc<dyn Clock>,
+    timer: Option<Arc<Timer>>,
     closed: CancellationToken,
     tasks: TaskTracker,
 }
@@ -80,6 +82,7 @@ impl CacheBuilder {
             clear: ClearScope::default(),
             counters: Counters::new(),
             clock: Arc::new(SystemClock),
+            timer: None,
             closed: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }
@@ -98,6 +101,7 @@ impl CacheBuilder {
     pub fn context(mut self, context: &Context) -> Self {
         self.name = Arc::clone(&context.alias);
         self.clock = Arc::clone(&context.clock);
+        self.timer = Some(Arc::clone(&context.timer));
         self.counters = context.counters.clone();
         self.closed = context.closed.clone();
         self.tasks = context.tasks.clone();
@@ -179,6 +183,14 @@ impl CacheBuilder {
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
+        self.timer = None;
+        self
+    }
+
+    /// Where it counts; a store and its layers can count into the same.
+    #[must_use]
+    pub fn counters(mut self, counters: Counters) -> Self {
+        self.counters = counters;
         self
     }
 
@@ -202,13 +214,14 @@ impl CacheBuilder {
             on_decode_error: self.on_decode_error,
             clear: self.clear,
             counters: self.counters,
-            timer: Timer::new(Arc::clone(&self.clock)),
+            timer: self.timer.unwrap_or_else(|| Timer::new(Arc::clone(&self.clock))),
             clock: self.clock,
             is_closed: AtomicBool::new(false),
+            ended: OnceCell::new(),
             closed: self.closed,
             tasks: self.tasks,
         };
-        Cache { alias: Arc::new(alias), space: Arc::new(space), deadline: self.deadline }
+        Cache { alias: Arc::new(alias), space, deadline: self.deadline }
     }
 }
 

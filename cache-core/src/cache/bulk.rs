@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -48,13 +47,16 @@ impl Cache {
     /// # }
     /// ```
     #[doc(alias = "aget_many")]
-    pub async fn get_many<T: Value, I>(&self, keys: I) -> Result<HashMap<I::Item, T>>
+    pub fn get_many<T: Value, I>(&self, keys: I) -> impl Future<Output = Result<HashMap<I::Item, T>>>
     where
         I: IntoIterator<Item: AsRef<str> + Eq + Hash>,
     {
-        let read = |entry: Entry| self.decoded_one(entry.read(&self.alias.format));
-        let (found, failed) = self.read_many(keys, read).await?;
-        self.all_found(found, failed)
+        let keys = collected(keys);
+        async move {
+            let read = |entry: Entry| self.decoded_one(entry.read(&self.alias.format));
+            let (found, failed) = self.read_many(keys, read).await?;
+            self.all_found(found, failed)
+        }
     }
 
     /// As [`get_many`](Self::get_many), for values of different types.
@@ -67,18 +69,21 @@ impl Cache {
     /// cache.aset("visits", &7, Timeout::Default).await?;
     /// cache.aset("motto", "onwards", Timeout::Default).await?;
     /// let found = cache.get_many_any(["visits", "motto"]).await?;
-    /// assert_eq!(found["visits"].read::<u32>()?, 7);
-    /// assert_eq!(found["motto"].read::<String>()?, "onwards");
+    /// assert_eq!(found["visits"].read::<u32>()?, Some(7));
+    /// assert_eq!(found["motto"].read::<String>()?.as_deref(), Some("onwards"));
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn get_many_any<I>(&self, keys: I) -> Result<HashMap<I::Item, AnyValue>>
+    pub fn get_many_any<I>(&self, keys: I) -> impl Future<Output = Result<HashMap<I::Item, AnyValue>>>
     where
         I: IntoIterator<Item: AsRef<str> + Eq + Hash>,
     {
-        let read = |entry: Entry| self.decoded_one(Ok(AnyValue::new(entry, Arc::clone(&self.alias))));
-        let (found, failed) = self.read_many(keys, read).await?;
-        self.all_found(found, failed)
+        let keys = collected(keys);
+        async move {
+            let read = |entry: Entry| Ok(Some(AnyValue::new(entry, self.clone())));
+            let (found, failed) = self.read_many(keys, read).await?;
+            self.all_found(found, failed)
+        }
     }
 
     /// As [`get_many`](Self::get_many), but a key that fails does not hide the
@@ -87,17 +92,17 @@ impl Cache {
     /// # Errors
     ///
     /// Only if the cache is closed.
-    pub async fn get_many_partial<T: Value, I>(&self, keys: I) -> Result<Partial<I::Item, T>>
+    pub fn get_many_partial<T: Value, I>(&self, keys: I) -> impl Future<Output = Result<Partial<I::Item, T>>>
     where
         I: IntoIterator<Item: AsRef<str> + Eq + Hash>,
     {
-        let read = |entry: Entry| self.decoded_one(entry.read(&self.alias.format));
-        let (found, failed) = self.read_many(keys, read).await?;
-        let failed = failed
-            .into_iter()
-            .map(|failure| (failure.key, self.failed(Operation::GetMany, failure.error)))
-            .collect();
-        Ok(Partial { found, failed })
+        let keys = collected(keys);
+        async move {
+            let read = |entry: Entry| self.decoded_one(entry.read(&self.alias.format));
+            let (found, failed) = self.read_many(keys, read).await?;
+            let told = |failure: Failure<_>| (failure.key, self.failed(Operation::GetMany, failure.error));
+            Ok(Partial { found, failed: failed.into_iter().map(told).collect() })
+        }
     }
 
     /// Stores these values, each over whatever is there, with one timeout.
@@ -109,7 +114,11 @@ impl Cache {
     /// If any key failed; [`failures`](Error::failures) lists them by position,
     /// and the others are stored.
     #[doc(alias = "aset_many")]
-    pub async fn set_many<'v, K, B, I>(&self, items: I, timeout: impl Into<Timeout>) -> Result<()>
+    pub fn set_many<'v, K, B, I>(
+        &self,
+        items: I,
+        timeout: impl Into<Timeout>,
+    ) -> impl Future<Output = Result<()>>
     where
         K: AsRef<str>,
         B: ToOwned<Owned: Value> + Serialize + Sync + ?Sized + 'v,
@@ -117,7 +126,15 @@ impl Cache {
     {
         let (keys, values): (Vec<K>, Vec<Borrow<'v, B>>) =
             items.into_iter().map(|(key, value)| (key, Borrow::new(value))).unzip();
-        let Some(life) = self.life(timeout.into()) else {
+        self.write_many(keys, values, timeout.into())
+    }
+
+    async fn write_many<B, K>(&self, keys: Vec<K>, values: Vec<Borrow<'_, B>>, timeout: Timeout) -> Result<()>
+    where
+        K: AsRef<str>,
+        B: ToOwned<Owned: Value> + Serialize + Sync + ?Sized,
+    {
+        let Some(life) = self.life(timeout) else {
             return self.remove_many(Operation::SetMany, &keys).await;
         };
         let names = self.names(Operation::SetMany, &keys)?;
@@ -127,14 +144,15 @@ impl Cache {
                 (Key::new(&self.space, name), value, life)
             })
             .collect();
+        let mut outcomes = Vec::with_capacity(items.len());
         let work = async {
-            let mut outcomes = Vec::with_capacity(items.len());
             for chunk in items.chunks(self.alias.capabilities.write_batch.keys) {
                 outcomes.extend(per_key(self.alias.store.set_many(chunk).await, chunk.len()));
             }
-            Ok(outcomes)
+            Ok(())
         };
-        let outcomes = self.run(Operation::SetMany, work).await?;
+        let ended = self.bounded(work).await;
+        complete(&mut outcomes, items.len(), ended);
         drop(items);
         self.all_done(Operation::SetMany, Counter::Writes, in_order(names, outcomes))
     }
@@ -146,39 +164,39 @@ impl Cache {
     /// If any key failed; [`failures`](Error::failures) lists them by position,
     /// and the others are removed.
     #[doc(alias = "adelete_many")]
-    pub async fn delete_many<I>(&self, keys: I) -> Result<()>
+    pub fn delete_many<I>(&self, keys: I) -> impl Future<Output = Result<()>>
     where
         I: IntoIterator<Item: AsRef<str>>,
     {
-        let keys: Vec<_> = keys.into_iter().collect();
-        self.remove_many(Operation::DeleteMany, &keys).await
+        let keys = collected(keys);
+        async move { self.remove_many(Operation::DeleteMany, &keys).await }
     }
 
     async fn remove_many<K: AsRef<str>>(&self, operation: Operation, keys: &[K]) -> Result<()> {
         let names = self.names(operation, keys)?;
         let doomed: Vec<_> = accepted(&names).map(|(_, name)| Key::new(&self.space, name)).collect();
+        let mut outcomes = Vec::with_capacity(doomed.len());
         let work = async {
-            let mut outcomes = Vec::with_capacity(doomed.len());
             for chunk in doomed.chunks(self.alias.capabilities.write_batch.keys) {
                 outcomes.extend(per_key(self.alias.store.delete_many(chunk).await, chunk.len()));
             }
-            Ok(outcomes)
+            Ok(())
         };
-        let outcomes = self.run(operation, work).await?;
+        let ended = self.bounded(work).await;
+        complete(&mut outcomes, doomed.len(), ended);
         drop(doomed);
         self.all_done(operation, Counter::Deletes, in_order(names, outcomes))
     }
 
     /// Reads the entries and decodes what is found.
-    async fn read_many<I, T>(
+    async fn read_many<K, T>(
         &self,
-        keys: I,
+        keys: Vec<K>,
         read: impl Fn(Entry) -> Result<Option<T>>,
-    ) -> Result<(HashMap<I::Item, T>, Vec<Failure<I::Item>>)>
+    ) -> Result<(HashMap<K, T>, Vec<Failure<K>>)>
     where
-        I: IntoIterator<Item: AsRef<str> + Eq + Hash>,
+        K: AsRef<str> + Eq + Hash,
     {
-        let keys: Vec<_> = keys.into_iter().collect();
         let names = self.names(Operation::GetMany, &keys)?;
         let outcomes = self.fetch_many(&names).await;
         let outcomes = in_order(names, outcomes);
@@ -206,15 +224,16 @@ impl Cache {
     /// entries that are not there.
     async fn fetch_many(&self, names: &[Result<Cow<'_, str>>]) -> Vec<Result<Option<Found>>> {
         let keys: Vec<_> = accepted(names).map(|(_, name)| Key::new(&self.space, name)).collect();
+        let mut outcomes = Vec::with_capacity(keys.len());
         let work = async {
-            let mut outcomes = Vec::with_capacity(keys.len());
             for chunk in keys.chunks(self.alias.capabilities.read_batch.keys) {
                 let answer = self.alias.store.get_many(chunk, Read::default()).await;
                 outcomes.extend(per_key(answer, chunk.len()));
             }
-            Ok(outcomes)
+            Ok(())
         };
-        let outcomes = per_key(self.run(Operation::GetMany, work).await, keys.len());
+        let ended = self.bounded(work).await;
+        complete(&mut outcomes, keys.len(), ended);
         let forgive = |outcome| match outcome {
             Err(error) if self.counts_as_miss(&error) => Ok(None),
             outcome => outcome,
@@ -254,6 +273,12 @@ impl Cache {
     }
 }
 
+/// The keys, collected before there is a future: one that held the caller's
+/// iterator could often not be spawned.
+fn collected<I: IntoIterator>(keys: I) -> Vec<I::Item> {
+    keys.into_iter().collect()
+}
+
 /// A key that failed, with its position in the call.
 struct Failure<K> {
     position: usize,
@@ -269,14 +294,30 @@ fn accepted<'a>(names: &'a [Result<Cow<'_, str>>]) -> impl Iterator<Item = (usiz
 /// The outcomes of all keys of the call, those that were never asked for too.
 fn in_order<T>(names: Vec<Result<Cow<'_, str>>>, outcomes: Vec<Result<T>>) -> Vec<Result<T>> {
     let mut outcomes = outcomes.into_iter();
-    let unanswered = || Err(Error::new(ErrorKind::Server, "no answer for this key"));
-    names.into_iter().map(|name| name.and_then(|_| outcomes.next().unwrap_or_else(unanswered))).collect()
+    names
+        .into_iter()
+        .map(|name| name.and_then(|_| outcomes.next().unwrap_or_else(|| Err(unanswered()))))
+        .collect()
 }
 
-/// The failure of a whole call is the failure of each of its keys.
+/// The failure of a whole call is the failure of each of its keys. An answer
+/// for fewer or more keys than were asked for cannot be told apart by key.
 fn per_key<T>(answer: Result<Vec<Result<T>>>, keys: usize) -> Vec<Result<T>> {
     match answer {
-        Ok(outcomes) => outcomes,
+        Ok(outcomes) if outcomes.len() == keys => outcomes,
+        Ok(_) => (0..keys).map(|_| Err(unanswered())).collect(),
         Err(error) => (0..keys).map(|_| Err(error.clone())).collect(),
     }
+}
+
+/// A call that was cut off keeps what was answered before; the rest failed.
+fn complete<T>(outcomes: &mut Vec<Result<T>>, keys: usize, ended: Result<()>) {
+    if let Err(error) = ended {
+        outcomes.resize_with(keys, || Err(error.clone()));
+    }
+}
+
+#[cold]
+fn unanswered() -> Error {
+    Error::new(ErrorKind::Server, "the store did not answer for each of the keys")
 }

@@ -41,7 +41,8 @@ impl Cache {
     }
 
     /// Subtracts `delta` from the integer under this key and answers the rest,
-    /// below zero too. As [`aincr`](Self::aincr) otherwise.
+    /// below zero too. As [`aincr`](Self::aincr) otherwise; `i64::MIN`, which
+    /// has no opposite, is an [`Overflow`](ErrorKind::Overflow).
     pub async fn adecr(&self, key: &str, delta: i64) -> Result<i64> {
         self.add(Operation::Decr, key, delta.checked_neg()).await
     }
@@ -120,26 +121,27 @@ impl Cache {
         self.move_in_steps(from, to).await
     }
 
-    /// Read, write, and remove only what was read: an entry that changes in
-    /// between is moved anew.
+    /// Read, remove only what was read, and write. Removing comes first: then
+    /// of several movers one wins, an entry that changes meanwhile is moved
+    /// anew, and one that is deleted meanwhile never comes back. An entry whose
+    /// writing fails is lost, as a cache may.
+    ///
+    /// Without tokens what is written between reading and removing is lost too.
     async fn move_in_steps(&self, from: &Key<'_>, to: &Key<'_>) -> Result<bool> {
         let store = &self.alias.store;
         for _ in 0..MOVE_ATTEMPTS {
             let Some(found) = store.aget(from, Read::LEADER.with_token()).await? else {
                 return Ok(false);
             };
-            let Some(life) = store.alife(from, Read::LEADER).await? else {
-                return Ok(false);
+            let life = match store.alife(from, Read::LEADER).await? {
+                Some(Life::For(rest)) if rest.is_zero() => return Ok(false),
+                Some(life) => life,
+                None => return Ok(false),
             };
             let when = found.token.map_or(When::Always, When::Unchanged);
-            let life = match life {
-                Life::For(rest) if rest.is_zero() => return Ok(false),
-                life => life,
-            };
-            let value = NewEntry::of(found.entry, &self.alias.format);
-            store.aset(to, &value, Write::new(life)).await?;
             if store.adelete(from, &when).await? {
-                return Ok(true);
+                let value = NewEntry::of(found.entry, &self.alias.format);
+                return store.aset(to, &value, Write::new(life)).await;
             }
         }
         Err(Error::new(ErrorKind::Overloaded, "the entry kept changing while it was moved"))

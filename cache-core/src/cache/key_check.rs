@@ -53,7 +53,7 @@ impl Alias {
                 if length > MAX_PORTABLE_BYTES {
                     self.complain(Rule::Length)?;
                 }
-                if has_blanks(name) || has_blanks(space.prefix()) {
+                if has_blanks(name) || has_blanks(space.head()) {
                     self.complain(Rule::Characters)?;
                 }
                 Ok(())

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8};
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -23,6 +24,7 @@ use crate::async_cache::AsyncCache;
 use crate::capabilities::Capabilities;
 use crate::clock::Clock;
 use crate::codec::Format;
+use crate::error::Result;
 use crate::key::KeySpace;
 use crate::life::Timeout;
 use crate::stats::Counters;
@@ -71,7 +73,7 @@ pub use policy::{ClearScope, KeyCheck, KeyFunction, OnDecodeError, OnError, Vali
 #[derive(Clone)]
 pub struct Cache {
     alias: Arc<Alias>,
-    space: Arc<KeySpace>,
+    space: KeySpace,
     deadline: Option<Duration>,
 }
 
@@ -95,6 +97,8 @@ struct Alias {
     clock: Arc<dyn Clock>,
     timer: Arc<Timer>,
     is_closed: AtomicBool,
+    /// What closing came to.
+    ended: OnceCell<Result<()>>,
     closed: CancellationToken,
     tasks: TaskTracker,
 }
@@ -121,7 +125,7 @@ impl Cache {
         } else {
             KeySpace::new(prefix, version)
         };
-        Self { space: Arc::new(space), ..self.clone() }
+        Self { space, ..self.clone() }
     }
 
     /// The same cache with another deadline for each operation.

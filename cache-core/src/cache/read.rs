@@ -82,9 +82,9 @@ impl Cache {
             Probe::Miss => return Ok(false),
             Probe::Await => {}
         }
-        match self.run(Operation::HasKey, self.alias.store.ahas_key(&key, Read::default())).await {
+        match self.bounded(self.alias.store.ahas_key(&key, Read::default())).await {
             Err(error) if self.counts_as_miss(&error) => Ok(false),
-            outcome => outcome,
+            outcome => outcome.map_err(|error| self.failed(Operation::HasKey, error)),
         }
     }
 
@@ -122,9 +122,9 @@ impl Cache {
     /// The entry from a store that makes one wait.
     async fn fetch(&self, name: &str) -> Result<Option<Entry>> {
         let key = Key::new(&self.space, name);
-        let found = match self.run(Operation::Get, self.alias.store.aget(&key, Read::default())).await {
+        let found = match self.bounded(self.alias.store.aget(&key, Read::default())).await {
             Err(error) if self.counts_as_miss(&error) => None,
-            outcome => outcome?,
+            outcome => outcome.map_err(|error| self.failed(Operation::Get, error))?,
         };
         if found.is_none() {
             self.alias.counters.count(Counter::Misses);

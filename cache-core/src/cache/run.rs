@@ -10,24 +10,26 @@ use crate::stats::Counter;
 use crate::timer::Expiry;
 
 impl Cache {
-    /// Runs the operation within the deadline of the handle.
+    /// Runs the operation within the deadline of the handle; a failure is counted.
     pub(super) async fn run<T>(
         &self,
         operation: Operation,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let Some(deadline) = self.deadline else {
-            return work.await.map_err(|error| self.failed(operation, error));
-        };
+        self.bounded(work).await.map_err(|error| self.failed(operation, error))
+    }
+
+    /// Runs the work within the deadline of the handle.
+    pub(super) async fn bounded<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let Some(deadline) = self.deadline else { return work.await };
         let until = self.alias.clock.precise().after(deadline);
-        let outcome = match self.alias.timer.limit(until, work).await {
+        match self.alias.timer.limit(until, work).await {
             Ok(outcome) => outcome,
             Err(Expiry::Elapsed) => {
                 Err(Error::new(ErrorKind::Deadline, format!("not done within {deadline:?}")))
             }
             Err(expiry) => Err(expiry.into()),
-        };
-        outcome.map_err(|error| self.failed(operation, error))
+        }
     }
 
     /// The error as the caller gets it, counted.
@@ -37,7 +39,8 @@ impl Cache {
         error.with_operation(operation).with_alias(&self.alias.name)
     }
 
-    /// Whether a failed read counts as one that found nothing.
+    /// Whether a failed read counts as one that found nothing; then that is
+    /// what is counted, and no error.
     pub(super) fn counts_as_miss(&self, error: &Error) -> bool {
         let forgiven = self.alias.on_error == OnError::Miss
             && matches!(error.kind(), ErrorKind::Deadline | ErrorKind::Connection | ErrorKind::Overloaded);

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::options::{Ping, Scope};
 use crate::stats::Stats;
 
-/// How long closing may take where the alias has no deadline of its own.
+/// How long closing may take at least, first its tasks and then the store.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 
 impl Cache {
@@ -56,19 +56,21 @@ impl Cache {
 
     /// Ends the alias for all its handles: later calls are
     /// [`Closed`](ErrorKind::Closed). Call it when the program ends, not after
-    /// a request. A second call does nothing.
+    /// a request. A second call answers as the first, also if that was dropped.
     pub async fn aclose(&self) -> Result<()> {
-        if self.alias.is_closed.swap(true, Ordering::AcqRel) {
-            return Ok(());
-        }
+        self.alias.is_closed.store(true, Ordering::Release);
         self.alias.closed.cancel();
         self.alias.tasks.close();
-        let work = async {
-            self.alias.tasks.wait().await;
-            self.alias.store.aclose().await
+        let close = async || {
+            // A layer below lets what is under way end, and then closes.
+            let patience = self.deadline.map_or(CLOSE_DEADLINE, |deadline| CLOSE_DEADLINE.max(3 * deadline));
+            let cache = self.with_deadline(patience);
+            // Tasks that do not end must not keep the store from being closed.
+            let _ = cache.bounded(async { Ok(self.alias.tasks.wait().await) }).await;
+            cache.bounded(self.alias.store.aclose()).await
         };
-        let bounded = self.with_deadline(self.deadline.unwrap_or(CLOSE_DEADLINE));
-        bounded.run(Operation::Close, work).await
+        let ended = self.alias.ended.get_or_init(close).await.clone();
+        ended.map_err(|error| self.failed(Operation::Close, error))
     }
 
     /// What happened since the alias was opened.

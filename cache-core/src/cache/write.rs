@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Cache;
 use crate::entry::{Borrow, Entry, NewEntry};
-use crate::error::{Operation, Result};
+use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::key::Key;
 use crate::life::{Life, Timeout};
 use crate::options::{Read, When, Write};
@@ -128,7 +128,13 @@ impl Cache {
             self.delete(Operation::Set, &key).await?;
             return Ok(());
         };
-        self.run(Operation::Set, self.alias.store.aset(&key, value, Write::new(life))).await?;
+        let work = async {
+            let taken = self.alias.store.aset(&key, value, Write::new(life)).await?;
+            let refused =
+                || Error::new(ErrorKind::Server, "the store did not take the value, and gave no reason");
+            if taken { Ok(()) } else { Err(refused()) }
+        };
+        self.run(Operation::Set, work).await?;
         self.alias.counters.count(Counter::Writes);
         Ok(())
     }

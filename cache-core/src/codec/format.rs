@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Serialize;
-use serde::de::{DeserializeOwned, IntoDeserializer, value::BytesDeserializer};
+use serde::de::DeserializeOwned;
 
 use super::builtin::{self, Numbered};
+use super::refusal::{self, Refusal};
 use super::{Codec, CodecChoice, as_integer, parse_integer, tag};
-use crate::error::{BoxError, Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// How one alias turns values into bytes and back.
 ///
@@ -133,26 +134,38 @@ impl Format {
     ///
     /// # Errors
     ///
-    /// [`Codec`](ErrorKind::Codec) if the codec cannot hold it,
-    /// [`TooLarge`](ErrorKind::TooLarge) past `max_value_bytes`.
-    pub fn encode<T: Serialize + ?Sized>(&self, value: &T) -> Result<Bytes> {
+    /// [`Codec`](ErrorKind::Codec) if the codec cannot hold it, or if it is
+    /// nested more than 100 levels deep; [`TooLarge`](ErrorKind::TooLarge) past
+    /// `max_value_bytes`.
+    pub fn encode<B: ToOwned<Owned: 'static> + Serialize + ?Sized>(&self, value: &B) -> Result<Bytes> {
+        if is_raw::<B::Owned>() {
+            let owned = value.to_owned();
+            if let Some(raw) = raw_bytes(&owned) {
+                return self.encode_raw(raw);
+            }
+        }
+        self.encode_serialized(value)
+    }
+
+    /// The bytes of a value whose type is not looked at.
+    fn encode_serialized<T: Serialize + ?Sized>(&self, value: &T) -> Result<Bytes> {
         if let Some(integer) = as_integer(value) {
             return Ok(Bytes::copy_from_slice(itoa::Buffer::new().format(integer).as_bytes()));
         }
         let mut out = Vec::with_capacity(64);
-        self.write(value, &mut out).map_err(|source| {
-            Error::new(ErrorKind::Codec, "the value cannot be encoded").with_source(source)
-        })?;
+        if let Err(refusal) = self.write(value, &mut out) {
+            return Err(Error::new(ErrorKind::Codec, format!("the value cannot be encoded: {refusal}")));
+        }
         self.admit(out.len())?;
         Ok(out.into())
     }
 
     /// The bytes of a value that is bytes already.
-    pub(crate) fn encode_raw(&self, raw: &[u8]) -> Result<Bytes> {
+    fn encode_raw(&self, raw: &[u8]) -> Result<Bytes> {
         self.admit(raw.len())?;
         if self.plain {
             let is_json = matches!(self.codec, CodecChoice::Json);
-            return if is_json { self.encode(raw) } else { Ok(Bytes::copy_from_slice(raw)) };
+            return if is_json { self.encode_serialized(raw) } else { Ok(Bytes::copy_from_slice(raw)) };
         }
         let mut out = Vec::with_capacity(raw.len() + 1);
         out.push(tag::RAW);
@@ -168,8 +181,9 @@ impl Format {
         Err(Error::new(ErrorKind::TooLarge, detail))
     }
 
-    fn write<T: Serialize + ?Sized>(&self, value: &T, out: &mut Vec<u8>) -> Result<(), BoxError> {
-        match &self.codec {
+    fn write<T: Serialize + ?Sized>(&self, value: &T, out: &mut Vec<u8>) -> Result<(), Refusal> {
+        refusal::check(value, matches!(self.codec, CodecChoice::Json))?;
+        let written = match &self.codec {
             CodecChoice::Msgpack => {
                 out.push(tag::MSGPACK);
                 builtin::to_msgpack(value, out)
@@ -179,12 +193,13 @@ impl Format {
                 out.push(tag::POSTCARD);
                 builtin::to_postcard(value, *schema, out)
             }
-            CodecChoice::Raw => Err("the codec `raw` holds bytes and integers only".into()),
+            CodecChoice::Raw => return Err(Refusal::NotRaw),
             CodecChoice::Registered { tag, codec } => {
                 out.push(*tag);
                 codec.encode(&Borrowed(value), out)
             }
-        }
+        };
+        written.map_err(|_| Refusal::Other)
     }
 
     /// The value that the bytes hold.
@@ -253,12 +268,12 @@ impl Format {
 }
 
 /// Whether values of this type are stored as raw bytes, whatever the codec.
-pub(crate) fn is_raw<T: 'static>() -> bool {
+fn is_raw<T: 'static>() -> bool {
     TypeId::of::<T>() == TypeId::of::<Vec<u8>>() || TypeId::of::<T>() == TypeId::of::<Bytes>()
 }
 
 /// The bytes of a value whose type [`is_raw`].
-pub(crate) fn raw_bytes<T: 'static>(value: &T) -> Option<&[u8]> {
+fn raw_bytes<T: 'static>(value: &T) -> Option<&[u8]> {
     let value = value as &dyn Any;
     match value.downcast_ref::<Vec<u8>>() {
         Some(bytes) => Some(bytes),
@@ -272,8 +287,7 @@ fn from_raw<T: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<T, Undecodabl
     {
         return Ok(value);
     }
-    let reader: BytesDeserializer<'_, serde::de::value::Error> = bytes.into_deserializer();
-    T::deserialize(reader).map_err(|_| Undecodable::MALFORMED)
+    builtin::from_raw(bytes).map_err(|_| Undecodable::MALFORMED)
 }
 
 /// The value as a `T`, if it is one.
@@ -286,7 +300,7 @@ fn from_registered<T: DeserializeOwned>(codec: &dyn Codec, bytes: &[u8]) -> Resu
     let mut value = None;
     codec
         .decode(bytes, &mut |deserializer| {
-            value = Some(erased_serde::deserialize::<T>(deserializer)?);
+            value = Some(builtin::from_erased::<T>(deserializer)?);
             Ok(())
         })
         .map_err(|_| Undecodable::MALFORMED)?;
@@ -333,7 +347,7 @@ impl std::error::Error for Undecodable {}
 
 impl UndecodableReason {
     /// All reasons, in the order in which statistics list them.
-    pub const ALL: [Self; 4] = [Self::UnknownTag, Self::OtherSchema, Self::Malformed, Self::TooLarge];
+    pub const ALL: &'static [Self] = &[Self::UnknownTag, Self::OtherSchema, Self::Malformed, Self::TooLarge];
 }
 
 impl fmt::Display for UndecodableReason {

@@ -2,17 +2,17 @@
 //! stores share.
 
 mod builtin;
-mod finite;
+mod depth;
 mod format;
 mod integer;
+mod refusal;
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::error::BoxError;
+use crate::error::{BoxError, Error, ErrorKind, Result};
 
 pub use format::{Format, Undecodable, UndecodableReason};
-pub(crate) use format::{is_raw, raw_bytes};
 pub(crate) use integer::as_integer;
 pub(crate) use integer::parse_integer;
 
@@ -77,12 +77,30 @@ pub enum CodecChoice {
     /// Bytes and integers only; every other value is an error.
     Raw,
     /// A codec of the program's own.
+    ///
+    /// It is made by [`registered`](Self::registered).
+    #[non_exhaustive]
     Registered {
         /// Its tag byte, `0xA0` to `0xBF`.
         tag: u8,
         /// The codec.
         codec: Arc<dyn Codec>,
     },
+}
+
+impl CodecChoice {
+    /// A codec of the program's own, under a tag byte from `0xA0` to `0xBF`.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](crate::ErrorKind::Config) for any other tag.
+    pub fn registered(tag: u8, codec: Arc<dyn Codec>) -> Result<Self> {
+        if !tag::REGISTERED.contains(&tag) {
+            let detail = format!("the tag of a codec of one's own is from 0xa0 to 0xbf, not {tag:#04x}");
+            return Err(Error::new(ErrorKind::Config, detail));
+        }
+        Ok(Self::Registered { tag, codec })
+    }
 }
 
 /// The first byte of an encoded value says who wrote it; text has none.

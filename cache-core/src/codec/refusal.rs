@@ -1,4 +1,4 @@
-//! Finds NaN and infinities, which JSON would silently turn into `null`.
+//! Finds out what a codec could not hold, or what a reader would refuse.
 
 use std::fmt;
 
@@ -7,37 +7,67 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-/// Fails if a float anywhere in the value is NaN or infinite.
-pub(crate) fn check_finite<T: Serialize + ?Sized>(value: &T) -> Result<(), NotFinite> {
-    value.serialize(Finite)
+/// How deeply a value may be nested. Readers refuse deeper ones, so that no
+/// bytes can exhaust the stack; so writers do, lest they write what nobody
+/// can read.
+pub(super) const MAX_DEPTH: usize = 100;
+
+/// Why a value cannot be encoded, in words of our own: what a type or a
+/// library says of a value may quote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// JSON would silently turn it into `null`.
+    NotFinite,
+    TooDeep,
+    NotRaw,
+    /// The type or the codec said no.
+    Other,
 }
 
-/// A float that JSON cannot hold, or the value's own refusal to be serialized.
-#[derive(Debug)]
-pub(crate) struct NotFinite(Option<String>);
-
-impl fmt::Display for NotFinite {
+impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            None => f.write_str("JSON holds neither NaN nor infinities"),
-            Some(message) => f.write_str(message),
+        match self {
+            Self::NotFinite => f.write_str("JSON holds neither NaN nor infinities"),
+            Self::TooDeep => write!(f, "it is nested more than {MAX_DEPTH} levels deep"),
+            Self::NotRaw => f.write_str("the codec `raw` holds bytes and integers only"),
+            Self::Other => f.write_str("its type or the codec refuses"),
         }
     }
 }
 
-impl std::error::Error for NotFinite {}
+impl std::error::Error for Refusal {}
 
-impl serde::ser::Error for NotFinite {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self(Some(message.to_string()))
+impl serde::ser::Error for Refusal {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self::Other
     }
 }
 
-/// Walks the whole value and looks at nothing but its floats.
-#[derive(Clone, Copy)]
-struct Finite;
+/// Fails if the value is nested too deeply, or if a float anywhere in it is
+/// NaN or infinite and `finite` ones are wanted.
+pub(super) fn check<T: Serialize + ?Sized>(value: &T, finite: bool) -> Result<(), Refusal> {
+    value.serialize(Walk { finite, left: MAX_DEPTH })
+}
 
-type Done = Result<(), NotFinite>;
+/// Walks the whole value and looks at nothing but its floats and its depth.
+#[derive(Clone, Copy)]
+struct Walk {
+    finite: bool,
+    left: usize,
+}
+
+impl Walk {
+    fn deeper(self) -> Result<Self, Refusal> {
+        let left = self.left.checked_sub(1).ok_or(Refusal::TooDeep)?;
+        Ok(Self { left, ..self })
+    }
+
+    fn float(self, is_finite: bool) -> Done {
+        if is_finite || !self.finite { Ok(()) } else { Err(Refusal::NotFinite) }
+    }
+}
+
+type Done = Result<(), Refusal>;
 
 macro_rules! harmless {
     ($($method:ident($($type:ty),*);)*) => {
@@ -47,13 +77,13 @@ macro_rules! harmless {
 
 macro_rules! compound {
     ($($method:ident($($type:ty),*);)*) => {
-        $(fn $method(self, $(_: $type),*) -> Result<Self, NotFinite> { Ok(self) })*
+        $(fn $method(self, $(_: $type),*) -> Result<Self, Refusal> { self.deeper() })*
     };
 }
 
-impl Serializer for Finite {
+impl Serializer for Walk {
     type Ok = ();
-    type Error = NotFinite;
+    type Error = Refusal;
     type SerializeSeq = Self;
     type SerializeTuple = Self;
     type SerializeTupleStruct = Self;
@@ -63,19 +93,19 @@ impl Serializer for Finite {
     type SerializeStructVariant = Self;
 
     fn serialize_f32(self, value: f32) -> Done {
-        if value.is_finite() { Ok(()) } else { Err(NotFinite(None)) }
+        self.float(value.is_finite())
     }
 
     fn serialize_f64(self, value: f64) -> Done {
-        if value.is_finite() { Ok(()) } else { Err(NotFinite(None)) }
+        self.float(value.is_finite())
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Done {
-        value.serialize(self)
+        value.serialize(self.deeper()?)
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Done {
-        value.serialize(self)
+        value.serialize(self.deeper()?)
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -85,7 +115,7 @@ impl Serializer for Finite {
         _: &'static str,
         value: &T,
     ) -> Done {
-        value.serialize(self)
+        value.serialize(self.deeper()?)
     }
 
     fn collect_str<T: fmt::Display + ?Sized>(self, _: &T) -> Done {
@@ -110,9 +140,9 @@ impl Serializer for Finite {
 
 macro_rules! elements {
     ($($trait:ident::$method:ident($($name:ty)?);)*) => {
-        $(impl $trait for Finite {
+        $(impl $trait for Walk {
             type Ok = ();
-            type Error = NotFinite;
+            type Error = Refusal;
 
             fn $method<T: Serialize + ?Sized>(&mut self, $(_: $name,)? value: &T) -> Done {
                 value.serialize(*self)
@@ -134,9 +164,9 @@ elements! {
     SerializeStructVariant::serialize_field(&'static str);
 }
 
-impl SerializeMap for Finite {
+impl SerializeMap for Walk {
     type Ok = ();
-    type Error = NotFinite;
+    type Error = Refusal;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Done {
         key.serialize(*self)
@@ -164,11 +194,30 @@ mod tests {
             Points(Vec<Option<f32>>),
         }
 
-        assert!(check_finite(&1.5).is_ok());
-        assert!(check_finite(&Shape::Circle { radius: 1.0 }).is_ok());
-        assert!(check_finite(&f64::NAN).is_err());
-        assert!(check_finite(&Shape::Circle { radius: f64::INFINITY }).is_err());
-        assert!(check_finite(&Shape::Points(vec![None, Some(f32::NAN)])).is_err());
-        assert!(check_finite(&BTreeMap::from([("a", (1, f64::NEG_INFINITY))])).is_err());
+        assert_eq!(check(&1.5, true), Ok(()));
+        assert_eq!(check(&f64::NAN, false), Ok(()));
+        assert_eq!(check(&Shape::Circle { radius: 1.0 }, true), Ok(()));
+        for refused in [
+            check(&f64::NAN, true),
+            check(&Shape::Circle { radius: f64::INFINITY }, true),
+            check(&Shape::Points(vec![None, Some(f32::NAN)]), true),
+            check(&BTreeMap::from([("a", (1, f64::NEG_INFINITY))]), true),
+        ] {
+            assert_eq!(refused, Err(Refusal::NotFinite));
+        }
+    }
+
+    #[test]
+    fn depth_is_counted_on_each_branch_by_itself() {
+        #[derive(serde::Serialize)]
+        struct Nest(Vec<Nest>);
+
+        fn nest(levels: usize) -> Nest {
+            Nest((1..levels).map(|_| nest(1)).chain((levels > 1).then(|| nest(levels - 1))).collect())
+        }
+
+        // A newtype and a list a level.
+        assert_eq!(check(&nest(MAX_DEPTH / 2), false), Ok(()));
+        assert_eq!(check(&nest(MAX_DEPTH / 2 + 1), false), Err(Refusal::TooDeep));
     }
 }
