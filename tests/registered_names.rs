@@ -110,7 +110,7 @@ async fn a_codec_is_read_by_every_alias_that_knows_its_tag() {
         .await
         .expect("it is fine");
     let (one, other) = (caches.get("one").expect("there"), caches.get("other").expect("there"));
-    one.aset("key", &vec!["a", "b"].join("-"), Timeout::Default).await.expect("memory takes it");
+    one.aset("key", "a-b", Timeout::Default).await.expect("memory takes it");
     assert_eq!(other.aget::<String>("key").await.expect("memory answers").as_deref(), Some("a-b"));
 }
 

@@ -20,6 +20,7 @@ struct Title {
 
 /// What the program saw, store by store the same.
 #[derive(Debug, PartialEq)]
+#[expect(clippy::option_option, reason = "a stored `None` is a hit")]
 struct Seen {
     page: Option<Page>,
     as_another_type: Option<Title>,

@@ -161,15 +161,13 @@ fn decode<T: Value>(stored: &dyn Stored, format: &Format) -> Result<T, Undecodab
     if let Some(bytes) = stored.bytes() {
         return format.decode(bytes);
     }
-    match stored.encode(format) {
-        Ok(bytes) => format.decode(&bytes),
-        // An alias of another codec wrote it, which held what this one cannot.
-        Err(_) => {
-            let format = Format::default().with_max_value_bytes(format.max_value_bytes());
-            let bytes = stored.encode(&format).map_err(|_| UndecodableReason::Malformed)?;
-            format.decode(&bytes)
-        }
+    if let Ok(bytes) = stored.encode(format) {
+        return format.decode(&bytes);
     }
+    // An alias of another codec wrote it, which held what this one cannot.
+    let format = Format::default().with_max_value_bytes(format.max_value_bytes());
+    let bytes = stored.encode(&format).map_err(|_| UndecodableReason::Malformed)?;
+    format.decode(&bytes)
 }
 
 impl fmt::Debug for Entry {

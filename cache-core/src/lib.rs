@@ -57,8 +57,8 @@ mod value;
 pub use async_cache::{AsyncCache, Probe};
 pub use backend::{Backend, Context, Opened, Shared};
 pub use cache::{
-    AnyValue, Cache, CacheBuilder, ClearScope, KeyCheck, KeyFunction, OnDecodeError, OnError, Partial,
-    Validator,
+    AnyValue, BulkFuture, Cache, CacheBuilder, ClearScope, KeyCheck, KeyFunction, OnDecodeError, OnError,
+    Partial, Validator,
 };
 pub use capabilities::{Batch, Capabilities};
 pub use clock::{Clock, SystemClock, Tick};

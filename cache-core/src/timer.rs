@@ -289,7 +289,9 @@ impl Drop for Seat<'_> {
 impl Drop for Timer {
     fn drop(&mut self) {
         let wheels = self.wheels.get_mut().unwrap_or_else(PoisonError::into_inner);
-        wheels.values().for_each(|wheel| wheel.rescheduled.notify_one());
+        for wheel in wheels.values() {
+            wheel.rescheduled.notify_one();
+        }
     }
 }
 

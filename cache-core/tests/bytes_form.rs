@@ -52,7 +52,9 @@ impl Written {
             let entry = NewEntry::of(Entry::shared(std::sync::Arc::new(value.clone())), &format);
             let Ok(bytes) = entry.encoded() else { continue };
             let _ = write!(self.0, "{name} {codec} ");
-            bytes.iter().for_each(|byte| drop(write!(self.0, "{byte:02x}")));
+            for byte in &bytes {
+                let _ = write!(self.0, "{byte:02x}");
+            }
             self.0.push('\n');
             let read = Entry::from_bytes(bytes).read::<T>(&format);
             assert_eq!(read.as_ref(), Ok(value), "{name} by {codec}");

@@ -3,10 +3,10 @@
 
 #![expect(clippy::print_stderr, reason = "a test tells what it measured")]
 
-use std::future::{Future, pending};
+use std::future::{Future as _, pending};
 use std::pin::pin;
 use std::sync::{Arc, mpsc};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -43,27 +43,6 @@ fn start_task(runtime: &Runtime, timer: &Arc<Timer>, until: Tick) {
         assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         tokio::task::yield_now().await;
     });
-}
-
-/// Wakes a thread that is parked.
-struct Unpark(thread::Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-/// Waits for the future on this thread, without any runtime.
-fn wait_here<T>(future: impl Future<Output = T>) -> T {
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
-    }
 }
 
 #[test]

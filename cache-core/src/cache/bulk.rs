@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::future::Future;
 use std::hash::Hash;
+use std::pin::Pin;
 
 use serde::Serialize;
 
@@ -24,6 +26,11 @@ pub struct Partial<K, T> {
     /// The keys that could not be read, and why.
     pub failed: Vec<(K, Error)>,
 }
+
+/// The future of a bulk call. It is boxed, so that it names nothing of the
+/// iterator that it was made from: one that held a closure of the caller's
+/// could often not be spawned.
+pub type BulkFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 impl Cache {
     /// The values of these keys, by the caller's own keys; keys without an
@@ -47,16 +54,16 @@ impl Cache {
     /// # }
     /// ```
     #[doc(alias = "aget_many")]
-    pub fn get_many<T: Value, I>(&self, keys: I) -> impl Future<Output = Result<HashMap<I::Item, T>>>
+    pub fn get_many<'a, T: Value, I>(&'a self, keys: I) -> BulkFuture<'a, HashMap<I::Item, T>>
     where
-        I: IntoIterator<Item: AsRef<str> + Eq + Hash>,
+        I: IntoIterator<Item: AsRef<str> + Eq + Hash + Send + 'a>,
     {
-        let keys = collected(keys);
-        async move {
+        let keys: Vec<_> = keys.into_iter().collect();
+        Box::pin(async move {
             let read = |entry: Entry| self.decoded_one(entry.read(&self.alias.format));
             let (found, failed) = self.read_many(keys, read).await?;
             self.all_found(found, failed)
-        }
+        })
     }
 
     /// As [`get_many`](Self::get_many), for values of different types.
@@ -74,16 +81,16 @@ impl Cache {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn get_many_any<I>(&self, keys: I) -> impl Future<Output = Result<HashMap<I::Item, AnyValue>>>
+    pub fn get_many_any<'a, I>(&'a self, keys: I) -> BulkFuture<'a, HashMap<I::Item, AnyValue>>
     where
-        I: IntoIterator<Item: AsRef<str> + Eq + Hash>,
+        I: IntoIterator<Item: AsRef<str> + Eq + Hash + Send + 'a>,
     {
-        let keys = collected(keys);
-        async move {
+        let keys: Vec<_> = keys.into_iter().collect();
+        Box::pin(async move {
             let read = |entry: Entry| Ok(Some(AnyValue::new(entry, self.clone())));
             let (found, failed) = self.read_many(keys, read).await?;
             self.all_found(found, failed)
-        }
+        })
     }
 
     /// As [`get_many`](Self::get_many), but a key that fails does not hide the
@@ -92,17 +99,17 @@ impl Cache {
     /// # Errors
     ///
     /// Only if the cache is closed.
-    pub fn get_many_partial<T: Value, I>(&self, keys: I) -> impl Future<Output = Result<Partial<I::Item, T>>>
+    pub fn get_many_partial<'a, T: Value, I>(&'a self, keys: I) -> BulkFuture<'a, Partial<I::Item, T>>
     where
-        I: IntoIterator<Item: AsRef<str> + Eq + Hash>,
+        I: IntoIterator<Item: AsRef<str> + Eq + Hash + Send + 'a>,
     {
-        let keys = collected(keys);
-        async move {
+        let keys: Vec<_> = keys.into_iter().collect();
+        Box::pin(async move {
             let read = |entry: Entry| self.decoded_one(entry.read(&self.alias.format));
             let (found, failed) = self.read_many(keys, read).await?;
             let told = |failure: Failure<_>| (failure.key, self.failed(Operation::GetMany, failure.error));
             Ok(Partial { found, failed: failed.into_iter().map(told).collect() })
-        }
+        })
     }
 
     /// Stores these values, each over whatever is there, with one timeout.
@@ -114,19 +121,15 @@ impl Cache {
     /// If any key failed; [`failures`](Error::failures) lists them by position,
     /// and the others are stored.
     #[doc(alias = "aset_many")]
-    pub fn set_many<'v, K, B, I>(
-        &self,
-        items: I,
-        timeout: impl Into<Timeout>,
-    ) -> impl Future<Output = Result<()>>
+    pub fn set_many<'a, K, B, I>(&'a self, items: I, timeout: impl Into<Timeout>) -> BulkFuture<'a, ()>
     where
-        K: AsRef<str>,
-        B: ToOwned<Owned: Value> + Serialize + Sync + ?Sized + 'v,
-        I: IntoIterator<Item = (K, &'v B)>,
+        K: AsRef<str> + Send + Sync + 'a,
+        B: ToOwned<Owned: Value> + Serialize + Sync + ?Sized + 'a,
+        I: IntoIterator<Item = (K, &'a B)>,
     {
-        let (keys, values): (Vec<K>, Vec<Borrow<'v, B>>) =
+        let (keys, values): (Vec<K>, Vec<Borrow<'a, B>>) =
             items.into_iter().map(|(key, value)| (key, Borrow::new(value))).unzip();
-        self.write_many(keys, values, timeout.into())
+        Box::pin(self.write_many(keys, values, timeout.into()))
     }
 
     async fn write_many<B, K>(&self, keys: Vec<K>, values: Vec<Borrow<'_, B>>, timeout: Timeout) -> Result<()>
@@ -164,12 +167,12 @@ impl Cache {
     /// If any key failed; [`failures`](Error::failures) lists them by position,
     /// and the others are removed.
     #[doc(alias = "adelete_many")]
-    pub fn delete_many<I>(&self, keys: I) -> impl Future<Output = Result<()>>
+    pub fn delete_many<'a, I>(&'a self, keys: I) -> BulkFuture<'a, ()>
     where
-        I: IntoIterator<Item: AsRef<str>>,
+        I: IntoIterator<Item: AsRef<str> + Send + Sync + 'a>,
     {
-        let keys = collected(keys);
-        async move { self.remove_many(Operation::DeleteMany, &keys).await }
+        let keys: Vec<_> = keys.into_iter().collect();
+        Box::pin(async move { self.remove_many(Operation::DeleteMany, &keys).await })
     }
 
     async fn remove_many<K: AsRef<str>>(&self, operation: Operation, keys: &[K]) -> Result<()> {
@@ -271,12 +274,6 @@ impl Cache {
         }
         Err(self.failed(operation, Error::bulk(failures)))
     }
-}
-
-/// The keys, collected before there is a future: one that held the caller's
-/// iterator could often not be spawned.
-fn collected<I: IntoIterator>(keys: I) -> Vec<I::Item> {
-    keys.into_iter().collect()
 }
 
 /// A key that failed, with its position in the call.

@@ -32,7 +32,7 @@ use crate::timer::Timer;
 
 pub use any_value::AnyValue;
 pub use builder::CacheBuilder;
-pub use bulk::Partial;
+pub use bulk::{BulkFuture, Partial};
 pub use policy::{ClearScope, KeyCheck, KeyFunction, OnDecodeError, OnError, Validator};
 
 /// A cache: the typed handle that a program holds for one alias.

@@ -66,7 +66,11 @@ impl Cache {
             let patience = self.deadline.map_or(CLOSE_DEADLINE, |deadline| CLOSE_DEADLINE.max(3 * deadline));
             let cache = self.with_deadline(patience);
             // Tasks that do not end must not keep the store from being closed.
-            let _ = cache.bounded(async { Ok(self.alias.tasks.wait().await) }).await;
+            let tasks = async {
+                self.alias.tasks.wait().await;
+                Ok(())
+            };
+            let _ = cache.bounded(tasks).await;
             cache.bounded(self.alias.store.aclose()).await
         };
         let ended = self.alias.ended.get_or_init(close).await.clone();
