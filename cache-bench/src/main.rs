@@ -17,7 +17,10 @@ fn main() -> ExitCode {
             _ => {
                 println!("usage: cargo xtask bench [--rounds=N] [--operations=N]");
                 println!("  --rounds=N      interleaved rounds of all contenders (default {})", rounds.count);
-                println!("  --operations=N  operations of each contender in a round (default {})", rounds.operations);
+                println!(
+                    "  --operations=N  operations of each contender in a round (default {})",
+                    rounds.operations
+                );
                 return ExitCode::from(2);
             }
         }

@@ -76,13 +76,15 @@ impl Suite<'_> {
         Ok(report)
     }
 
-    /// Runs the tests of a package without any of its features, as a line of their own.
+    /// Runs the tests of a package without any of its features, as a line of their own. The
+    /// examples in its documentation may need its features, and are left out.
     pub(crate) fn run_without_features(&self, package: &str, report: &mut Report) -> Result<()> {
         let label = format!("{package} (no features)");
         eprintln!("{label} ...");
         let start = Instant::now();
         let mut command = self.cargo.command("test");
-        command.args(["-p", package, "--no-default-features", "--no-fail-fast", "--"]).args(&self.args);
+        let flags = ["--no-default-features", "--tests", "--no-fail-fast", "--"];
+        command.args(["-p", package]).args(flags).args(&self.args);
         let counts = self.count(command, &label)?;
         report.add(&label, counts, start.elapsed());
         Ok(())
