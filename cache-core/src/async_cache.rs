@@ -29,7 +29,12 @@ use crate::options::{Found, Incr, Ping, Read, Scope, Usage, When, Write};
 ///   reported as absence.
 /// * Any future may be dropped at any await point; that must neither leak a
 ///   connection nor give a later caller a wrong answer.
-/// * Errors hold neither keys nor values.
+/// * Errors hold neither keys nor values. Their kinds say what a caller can do:
+///   `Connection` and `Deadline` that there was no answer; `Auth`, `Server`,
+///   `ReadOnly`, `Missing`, `Overloaded` and `Full` what the answer was;
+///   `InvalidKey`, `TooLarge` and `Codec` what is wrong with the call;
+///   `Unsupported` what the capabilities do not promise; `Closed` what comes
+///   after closing. Nothing is tried twice.
 #[async_trait]
 pub trait AsyncCache: Send + Sync + fmt::Debug + 'static {
     /// What the store promises under its present settings. It does not change.
@@ -49,7 +54,8 @@ pub trait AsyncCache: Send + Sync + fmt::Debug + 'static {
     /// The entry of the key.
     async fn aget(&self, key: &Key<'_>, read: Read) -> Result<Option<Found>>;
 
-    /// Writes the entry and its life together; says whether it did.
+    /// Writes the entry and its life together; says whether it did, which under
+    /// [`When::Always`] is never false.
     async fn aset(&self, key: &Key<'_>, value: &NewEntry<'_>, write: Write) -> Result<bool>;
 
     /// Gives a live entry this life and leaves its value; false if there is none.

@@ -35,13 +35,10 @@ impl Cache {
     /// ```
     pub async fn aget<T: Value>(&self, key: &str) -> Result<Option<T>> {
         let entry = match self.look(key)? {
-            Looked::There(entry) => entry,
-            Looked::Absent => return Ok(None),
-            Looked::Elsewhere(name) => match self.fetch(&name).await? {
-                Some(entry) => entry,
-                None => return Ok(None),
-            },
+            Looked::Here(entry) => entry,
+            Looked::Elsewhere(name) => self.fetch(&name).await?,
         };
+        let Some(entry) = entry else { return Ok(None) };
         self.decoded(entry.read(&self.alias.format))
     }
 
@@ -63,13 +60,10 @@ impl Cache {
     /// ```
     pub async fn aget_arc<T: Value>(&self, key: &str) -> Result<Option<Arc<T>>> {
         let entry = match self.look(key)? {
-            Looked::There(entry) => entry,
-            Looked::Absent => return Ok(None),
-            Looked::Elsewhere(name) => match self.fetch(&name).await? {
-                Some(entry) => entry,
-                None => return Ok(None),
-            },
+            Looked::Here(entry) => entry,
+            Looked::Elsewhere(name) => self.fetch(&name).await?,
         };
+        let Some(entry) = entry else { return Ok(None) };
         self.decoded(entry.read_arc(&self.alias.format))
     }
 
@@ -110,11 +104,11 @@ impl Cache {
     fn look<'a>(&self, key: &'a str) -> Result<Looked<'a>> {
         let name = self.name(Operation::Get, key)?;
         match self.alias.store.probe(&Key::new(&self.space, &name)) {
-            Probe::Hit(entry) => Ok(Looked::There(entry)),
+            Probe::Hit(entry) => Ok(Looked::Here(Some(entry))),
             Probe::Await => Ok(Looked::Elsewhere(name)),
             Probe::Miss => {
                 self.alias.counters.count(Counter::Misses);
-                Ok(Looked::Absent)
+                Ok(Looked::Here(None))
             }
         }
     }
@@ -136,7 +130,6 @@ impl Cache {
 /// What a read knows before it waits: so that a hit in memory is found without
 /// a future within the future.
 enum Looked<'a> {
-    There(Entry),
-    Absent,
+    Here(Option<Entry>),
     Elsewhere(Cow<'a, str>),
 }

@@ -45,7 +45,7 @@ impl Cache {
     }
 
     /// As [`aset`](Self::aset), with a value that is shared already: a store
-    /// in memory keeps the `Arc`.
+    /// in memory keeps the `Arc`, unless the value is an integer.
     pub async fn aset_arc<T: Value>(
         &self,
         key: &str,
