@@ -104,8 +104,9 @@ impl CachesBuilder {
     /// Puts the environment on top: `CACHES__DEFAULT__TIMEOUT=60`,
     /// `CACHES__DEFAULT__OPTIONS__MAX_ENTRIES=500`.
     ///
-    /// Aliases are matched without regard to case; an unknown name under
-    /// `CACHES__` is an error. Lists are written as JSON or with commas.
+    /// Names are matched without regard to case; an unknown one under
+    /// `CACHES__` is an error. An alias that no source has is made by setting
+    /// its `__BACKEND`. Lists are written as JSON or with commas.
     pub fn env(self) -> Self {
         self.env_from(std::env::vars_os())
     }

@@ -103,6 +103,7 @@ impl Setting {
             SettingKind::List => match serde_json::from_str::<Vec<String>>(text) {
                 Ok(list) => Some(SettingValue::List(list)),
                 Err(_) if text.trim_start().starts_with('[') => None,
+                Err(_) if text.trim().is_empty() => Some(SettingValue::List(Vec::new())),
                 Err(_) => {
                     Some(SettingValue::List(text.split(',').map(|item| item.trim().to_owned()).collect()))
                 }

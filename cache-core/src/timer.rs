@@ -27,7 +27,7 @@ use crate::error::{Error, ErrorKind};
 /// nobody else waiting.
 pub struct Timer {
     clock: Arc<dyn Clock>,
-    wheels: Mutex<HashMap<runtime::Id, Wheel>>,
+    wheels: Mutex<Wheels>,
 }
 
 /// Why a future was ended.
@@ -36,8 +36,8 @@ pub struct Timer {
 pub enum Expiry {
     /// Its time was over.
     Elapsed,
-    /// There is no tokio runtime on which the time could be kept, or it has
-    /// been shut down.
+    /// There is no tokio runtime on which the time could be kept: none at all,
+    /// one without time, or one that has been shut down.
     NoRuntime,
 }
 
@@ -48,12 +48,20 @@ const BUCKET: u64 = 2_000_000;
 /// the other do not each start one.
 const LINGER: Duration = Duration::from_secs(1);
 
+#[derive(Default)]
+struct Wheels {
+    by_runtime: HashMap<runtime::Id, Wheel>,
+    next_id: u64,
+}
+
 /// Those who wait on one runtime.
 #[derive(Default)]
 struct Wheel {
     /// By the end of the bucket, in units of [`BUCKET`].
     buckets: BTreeMap<u64, Slab<Waiter>>,
-    next_id: u64,
+    /// The task panicked, as it does on a runtime without time: nobody can
+    /// wait here.
+    broken: bool,
     /// When the task looks next, if there is one.
     looks: Option<Tick>,
     rescheduled: Arc<Notify>,
@@ -119,7 +127,7 @@ impl Timer {
     /// How many calls are waiting; tests see by it that nothing leaks.
     pub fn waiting(&self) -> usize {
         let wheels = self.wheels();
-        wheels.values().flat_map(|wheel| wheel.buckets.values()).map(Slab::len).sum()
+        wheels.by_runtime.values().flat_map(|wheel| wheel.buckets.values()).map(Slab::len).sum()
     }
 
     fn wait(self: &Arc<Self>, seat: &mut Seat<'_>, until: Tick, waker: &Waker) -> Result<(), Expiry> {
@@ -129,15 +137,20 @@ impl Timer {
         // under the lock: so displaced ones are handed out of it.
         let (tell, _displaced) = {
             let mut wheels = self.wheels();
-            match seat.place.and_then(|place| waiter(&mut wheels, place)) {
+            match seat.place.and_then(|place| wheels.waiter(place)) {
                 Some(waiter) if seat.place.is_some_and(|place| place.runtime == runtime.id()) => {
                     std::mem::swap(&mut waiter.waker, &mut waker);
-                    (wheels[&runtime.id()].tell(until), Some(waker))
+                    (wheels.by_runtime[&runtime.id()].tell(until), Some(waker))
                 }
                 _ => {
-                    let displaced = seat.place.take().and_then(|place| remove(&mut wheels, place));
-                    let wheel = wheels.entry(runtime.id()).or_default();
-                    seat.place = Some(wheel.seat(runtime.id(), until, waker));
+                    let displaced = seat.place.take().and_then(|place| wheels.remove(place));
+                    let id = wheels.next_id;
+                    wheels.next_id += 1;
+                    let wheel = wheels.by_runtime.entry(runtime.id()).or_default();
+                    if wheel.broken {
+                        return Err(Expiry::NoRuntime);
+                    }
+                    seat.place = Some(wheel.seat(runtime.id(), until, Waiter { id, waker }));
                     let tell = wheel.tell(until);
                     if matches!(tell, Tell::Begin(_)) {
                         wheel.looks = Some(Tick::from_nanos(0));
@@ -160,7 +173,7 @@ impl Timer {
     /// shut down drops the task at once.
     fn begin(self: &Arc<Self>, runtime: &Handle, rescheduled: Arc<Notify>) -> Result<(), Expiry> {
         let mut driver =
-            Driver { timer: Arc::downgrade(self), runtime: runtime.id(), idle: false, ended: false };
+            Driver { timer: Arc::downgrade(self), runtime: runtime.id(), idle_since: None, ended: false };
         let clock = Arc::clone(&self.clock);
         let task = runtime.spawn(async move {
             while let Some(next) = driver.look() {
@@ -174,7 +187,7 @@ impl Timer {
         if task.is_finished() { Err(Expiry::NoRuntime) } else { Ok(()) }
     }
 
-    fn wheels(&self) -> MutexGuard<'_, HashMap<runtime::Id, Wheel>> {
+    fn wheels(&self) -> MutexGuard<'_, Wheels> {
         self.wheels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -188,22 +201,24 @@ fn end_of(bucket: u64) -> Tick {
     Tick::from_nanos(bucket.saturating_mul(BUCKET))
 }
 
-fn waiter(wheels: &mut HashMap<runtime::Id, Wheel>, place: Place) -> Option<&mut Waiter> {
-    let waiter = wheels.get_mut(&place.runtime)?.buckets.get_mut(&place.bucket)?.get_mut(place.slot)?;
-    (waiter.id == place.id).then_some(waiter)
-}
+impl Wheels {
+    fn waiter(&mut self, place: Place) -> Option<&mut Waiter> {
+        let wheel = self.by_runtime.get_mut(&place.runtime)?;
+        let waiter = wheel.buckets.get_mut(&place.bucket)?.get_mut(place.slot)?;
+        (waiter.id == place.id).then_some(waiter)
+    }
 
-fn remove(wheels: &mut HashMap<runtime::Id, Wheel>, place: Place) -> Option<Waker> {
-    waiter(wheels, place)?;
-    let waiters = wheels.get_mut(&place.runtime)?.buckets.get_mut(&place.bucket)?;
-    Some(waiters.remove(place.slot).waker)
+    fn remove(&mut self, place: Place) -> Option<Waker> {
+        self.waiter(place)?;
+        let waiters = self.by_runtime.get_mut(&place.runtime)?.buckets.get_mut(&place.bucket)?;
+        Some(waiters.remove(place.slot).waker)
+    }
 }
 
 impl Wheel {
-    fn seat(&mut self, runtime: runtime::Id, until: Tick, waker: Waker) -> Place {
-        let (bucket, id) = (bucket_of(until), self.next_id);
-        self.next_id += 1;
-        let slot = self.buckets.entry(bucket).or_default().insert(Waiter { id, waker });
+    fn seat(&mut self, runtime: runtime::Id, until: Tick, waiter: Waiter) -> Place {
+        let (bucket, id) = (bucket_of(until), waiter.id);
+        let slot = self.buckets.entry(bucket).or_default().insert(waiter);
         Place { runtime, bucket, slot, id }
     }
 
@@ -233,29 +248,36 @@ impl Wheel {
 struct Driver {
     timer: Weak<Timer>,
     runtime: runtime::Id,
-    /// Whether nothing waited when it looked last.
-    idle: bool,
+    /// Since when nothing waits.
+    idle_since: Option<Tick>,
     ended: bool,
 }
 
 impl Driver {
-    /// Wakes who is due and says when to look again; `None` to end.
+    /// Wakes who is due and says when to look again; `None` to end. It looks
+    /// at least once per [`LINGER`], so that buckets of long deadlines that
+    /// emptied early do not pile up.
     fn look(&mut self) -> Option<Tick> {
         let timer = self.timer.upgrade()?;
         let now = timer.clock.precise();
         let mut wheels = timer.wheels();
-        let wheel = wheels.entry(self.runtime).or_default();
+        let wheel = wheels.by_runtime.entry(self.runtime).or_default();
         let wakers = wheel.due(now);
-        let was_idle = std::mem::replace(&mut self.idle, wheel.buckets.is_empty());
-        let next = match wheel.buckets.first_key_value() {
-            Some((bucket, _)) => Some(end_of(*bucket)),
-            None if was_idle => None,
-            None => Some(now.after(LINGER)),
+        let first = wheel.buckets.first_key_value().map(|(bucket, _)| end_of(*bucket));
+        let idle_since = *self.idle_since.get_or_insert(now);
+        if first.is_some() {
+            self.idle_since = None;
+        }
+        let latest = now.after(LINGER);
+        let next = match first {
+            Some(first) => Some(first.min(latest)),
+            None if now.since(idle_since) >= LINGER => None,
+            None => Some(idle_since.after(LINGER)),
         };
         wheel.looks = next;
         if next.is_none() {
             self.ended = true;
-            wheels.remove(&self.runtime);
+            wheels.by_runtime.remove(&self.runtime);
         }
         drop(wheels);
         wakers.into_iter().for_each(Waker::wake);
@@ -271,7 +293,12 @@ impl Drop for Driver {
             return;
         }
         let Some(timer) = self.timer.upgrade() else { return };
-        let wheel = timer.wheels().remove(&self.runtime);
+        let mut wheels = timer.wheels();
+        let wheel = wheels.by_runtime.remove(&self.runtime);
+        if std::thread::panicking() {
+            wheels.by_runtime.insert(self.runtime, Wheel { broken: true, ..Wheel::default() });
+        }
+        drop(wheels);
         let wakers = wheel.map(|mut wheel| wheel.due(Tick::NEVER)).unwrap_or_default();
         wakers.into_iter().for_each(Waker::wake);
     }
@@ -280,7 +307,7 @@ impl Drop for Driver {
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
         if let Some(place) = self.place {
-            let waker = remove(&mut self.timer.wheels(), place);
+            let waker = self.timer.wheels().remove(place);
             drop(waker);
         }
     }
@@ -289,7 +316,7 @@ impl Drop for Seat<'_> {
 impl Drop for Timer {
     fn drop(&mut self) {
         let wheels = self.wheels.get_mut().unwrap_or_else(PoisonError::into_inner);
-        for wheel in wheels.values() {
+        for wheel in wheels.by_runtime.values() {
             wheel.rescheduled.notify_one();
         }
     }

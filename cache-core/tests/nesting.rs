@@ -15,6 +15,13 @@ struct Tree {
     children: Vec<Tree>,
 }
 
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Node {
+    Leaf(std::net::IpAddr),
+    Inner { next: Box<Node> },
+    Wrapped(Box<Node>),
+}
+
 /// A type that a reader could follow for ever without reading a byte.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Endless(Option<Box<Endless>>);
@@ -45,6 +52,25 @@ fn what_is_written_can_be_read() {
     }
 }
 
+/// Whatever the depth, what a codec writes it reads.
+#[test]
+fn all_that_is_written_can_be_read() {
+    let leaf = || Node::Leaf(std::net::Ipv4Addr::LOCALHOST.into());
+    for format in formats() {
+        let mut written = 0;
+        for depth in 0..200 {
+            for wrap in [|next| Node::Inner { next }, Node::Wrapped] {
+                let node = (0..depth).fold(leaf(), |node, _| wrap(Box::new(node)));
+                if let Ok(bytes) = format.encode(&node) {
+                    assert_eq!(format.decode(&bytes), Ok(node), "{depth} levels by {format:?}");
+                    written += 1;
+                }
+            }
+        }
+        assert!(written > 180, "{written} by {format:?}");
+    }
+}
+
 #[test]
 fn what_could_not_be_read_is_not_written() {
     for format in formats() {
@@ -66,6 +92,8 @@ fn hostile_nesting_is_undecodable_and_nothing_worse() {
     assert!(msgpack.decode::<Tree>(&repeat(b"\x81", b"\x81\xA8children\x91")).is_err());
     assert!(msgpack.decode::<serde_json::Value>(&repeat(b"\x81", b"\x91")).is_err());
     assert!(msgpack.decode::<Endless>(b"\x81\x01").is_err());
+    assert!(json.decode::<Endless>(b"1").is_err());
+    assert!(json.decode::<serde_json::Value>(&repeat(b"", b"[")).is_err());
     assert!(postcard.decode::<List>(&repeat(b"\x82\x01", b"\x01")).is_err());
     assert!(postcard.decode::<Tree>(&repeat(b"\x82\x01", b"\x01")).is_err());
     assert!(json.decode::<Tree>(&repeat(b"", br#"{"children":["#)).is_err());

@@ -31,8 +31,9 @@ pub(crate) struct Shard {
 #[derive(Debug, Default)]
 pub(crate) struct Displaced {
     evicted: Vec<(StoredKey, Slot)>,
-    replaced: Option<Slot>,
-    pub(crate) expired: Option<Slot>,
+    pub(crate) replaced: Option<Slot>,
+    /// What was taken out and arrived nowhere.
+    pub(crate) dropped: Option<Slot>,
 }
 
 /// Hands evicted entries to whoever made the write.
@@ -53,7 +54,7 @@ impl Displaced {
     pub(crate) fn counts(&self, clock: &dyn Clock) -> (u64, u64) {
         let live = self.evicted.iter().filter(|(_, slot)| slot.is_live(clock)).count();
         let dead = self.evicted.len() - live;
-        let gone = self.replaced.iter().chain(&self.expired).filter(|slot| !slot.is_live(clock)).count();
+        let gone = self.replaced.iter().chain(&self.dropped).filter(|slot| !slot.is_live(clock)).count();
         (live as u64, (dead + gone) as u64)
     }
 }

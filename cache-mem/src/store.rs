@@ -156,7 +156,11 @@ impl MemStore {
             When::Absent => false,
             When::Always | When::Present => true,
         });
-        removed.is_some_and(|slot| slot.is_live(&*self.clock))
+        let was_live = removed.as_ref().map(|slot| slot.is_live(&*self.clock));
+        if was_live == Some(false) {
+            self.counters.count(Counter::Expirations);
+        }
+        was_live == Some(true)
     }
 
     fn count(&self, displaced: &Displaced) {

@@ -119,13 +119,16 @@ impl Table {
         let mut displaced = Displaced::default();
         match slot {
             Some(slot) if !slot.is_live(clock) => {
-                displaced.expired = Some(slot);
+                displaced.dropped = Some(slot);
                 (false, displaced)
             }
+            Some(slot) if self.is_being_cleared(from.key) => {
+                displaced.dropped = Some(slot);
+                displaced.replaced = target.take(&to, |_| true);
+                (true, displaced)
+            }
             Some(slot) => {
-                if !self.is_being_cleared(from.key) {
-                    target.put(to, slot.restamped(self.stamp()), &mut displaced);
-                }
+                target.put(to, slot.restamped(self.stamp()), &mut displaced);
                 (true, displaced)
             }
             None => (false, displaced),

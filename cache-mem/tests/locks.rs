@@ -104,3 +104,40 @@ async fn no_move_carries_an_entry_past_a_clear() {
         assert_eq!(cache.stats().entries, Some(0), "round {round}");
     }
 }
+
+/// A move that meets a clear ends the entry, and what it would have replaced.
+#[tokio::test]
+async fn a_move_under_a_clear_leaves_nothing_older_behind() {
+    let cache = Cache::new(MemStore::new());
+    let mut clear = pin!(cache.aclear());
+    assert!(
+        clear.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending(),
+        "it goes step by step"
+    );
+    for number in 0..50 {
+        let key = format!("key-{number}");
+        cache.at_version(2).aset(&key, &1, Timeout::Forever).await.expect("memory takes it");
+        cache.aset(&key, &2, Timeout::Forever).await.expect("memory takes it");
+        cache.aincr_version(&key, 1).await.expect("it is there");
+        assert_ne!(cache.at_version(2).aget::<i64>(&key).await.expect("memory answers"), Some(1));
+    }
+}
+
+#[tokio::test]
+async fn what_expired_is_counted_whoever_finds_it() {
+    let clock = Arc::new(cache_testkit::ManualClock::new());
+    let context =
+        cache_core::Context::new("test").with_clock(Arc::<cache_testkit::ManualClock>::clone(&clock));
+    let store =
+        MemStore::open(None, &MemSettings::default(), &context).expect("there is nobody to disagree with");
+    let cache = Cache::builder(Arc::new(store)).context(&context).build();
+    for key in ["read", "deleted", "written", "moved"] {
+        cache.aset(key, &1, Duration::from_secs(1)).await.expect("memory takes it");
+    }
+    clock.advance(Duration::from_secs(2));
+    assert_eq!(cache.aget::<i64>("read").await.expect("memory answers"), None);
+    assert!(!cache.adelete("deleted").await.expect("memory answers"));
+    cache.aset("written", &2, Timeout::Forever).await.expect("memory takes it");
+    assert!(cache.aincr_version("moved", 1).await.is_err());
+    assert_eq!(cache.stats().expirations, 4);
+}

@@ -6,6 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
+use cache_core::Scope;
 use futures::FutureExt;
 use tokio::runtime::{Builder, Runtime};
 
@@ -21,8 +22,12 @@ pub(crate) fn attempt(case: Case, subject: &Subject, seed: u64, limit: Duration)
     let subject = subject.clone();
     let work = async move {
         let bench = subject.bench(seed).await;
-        let store = bench.store();
+        let (store, prefix) = (bench.store(), bench.prefix().to_owned());
         (case.run)(bench).await?;
+        // On a server that is there already nothing is to be left behind.
+        if store.capabilities().clear_prefix {
+            drop(store.aclear(&Scope::of_prefix(&prefix)).await);
+        }
         // Closing is a promise too; after a failure it would only hide it.
         store.aclose().await?;
         Outcome::Ok(())

@@ -47,23 +47,23 @@ pub(crate) struct Facts {
 
 impl Facts {
     /// What its subject says, and what the store itself shows.
-    pub(crate) async fn of(direct: &Direct, mut said: Vec<Need>) -> Self {
+    pub(crate) async fn of(direct: &Direct, mut said: Vec<Need>) -> Result<Self> {
         let capabilities = direct.store.capabilities();
         if direct.store.usage().entries.is_some() {
             said.push(Need::Usage);
         }
-        if capabilities.tokens && gives_numbers(direct).await.unwrap_or(false) {
+        if capabilities.tokens && gives_numbers(direct).await? {
             said.push(Need::NumberedTokens);
         }
-        Self { capabilities, beyond: said }
+        Ok(Self { capabilities, beyond: said })
     }
 }
 
 /// What tokens are made of shows only in one.
 async fn gives_numbers(direct: &Direct) -> Result<bool> {
-    direct.put("a token's kind", "text".to_owned()).await?;
-    let token = direct.token("a token's kind").await?;
-    direct.delete("a token's kind", &When::Always).await?;
+    direct.put("kind-of-token", "text".to_owned()).await?;
+    let token = direct.token("kind-of-token").await?;
+    direct.delete("kind-of-token", &When::Always).await?;
     Ok(token.is_some_and(|token| token.number().is_some()))
 }
 

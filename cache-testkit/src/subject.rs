@@ -15,7 +15,8 @@ use crate::time::Time;
 /// A kind of store that the suite is run on: how to open one, and what it
 /// cannot say of itself.
 ///
-/// The closure is called once for each case. It may open a new store or
+/// The closure is called once for each case, and once to see what the store
+/// is like. It may open a new store or
 /// connect to one that is there: each case has keys of its own.
 ///
 /// ```
@@ -138,7 +139,7 @@ impl Subject {
     }
 
     /// What its store is like, by one that is opened for the purpose.
-    pub(crate) async fn facts(&self) -> Facts {
+    pub(crate) async fn facts(&self) -> cache_core::Result<Facts> {
         let direct = self.bench(0).await.direct();
         let said = [(self.own_store, Need::OwnStore), (!self.real_time, Need::ManualTime)];
         let said = said.into_iter().filter_map(|(is_said, need)| is_said.then_some(need)).collect();

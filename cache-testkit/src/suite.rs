@@ -104,7 +104,7 @@ impl Suite {
 
 fn facts(subject: &Subject) -> Result<Facts, String> {
     let subject = subject.clone();
-    bounded(LIMIT, async move { subject.facts().await })
+    bounded(LIMIT, async move { subject.facts().await })?.map_err(|error| error.to_string())
 }
 
 fn trials(subject: &Subject) -> Vec<Trial> {

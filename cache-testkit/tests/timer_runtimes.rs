@@ -145,3 +145,16 @@ fn on_a_runtime_that_has_ended_it_says_so_at_once() {
     });
     assert_eq!(ended, Err(Expiry::NoRuntime));
 }
+
+/// Where the runtime keeps no time the task cannot live; that is said once.
+#[test]
+fn on_a_runtime_without_time_it_says_so() {
+    let timer = Timer::new(Arc::new(SystemClock));
+    let timeless = Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
+    let ended = within_patience(move || {
+        let until = SystemClock.precise().after(Duration::from_mins(1));
+        let first = timeless.block_on(timer.limit(until, pending::<()>()));
+        (first, timeless.block_on(timer.limit(until, pending::<()>())), timer.waiting())
+    });
+    assert_eq!(ended, (Err(Expiry::NoRuntime), Err(Expiry::NoRuntime), 0));
+}

@@ -122,3 +122,25 @@ fn an_outage_met_on_a_runtime_that_has_ended_hangs_nobody() {
     });
     assert_eq!(kinds, (ErrorKind::Connection, ErrorKind::Connection));
 }
+
+/// The same program with no other runtime: nobody polls the task that asks, so
+/// a caller is let through instead, and no tasks pile up.
+#[test]
+fn a_program_that_blocks_on_each_call_is_served_again() {
+    let store = Faulty::over(Arc::new(cache_mem::MemStore::new()));
+    let clock = Arc::new(cache_testkit::ManualClock::new());
+    let time: Arc<dyn cache_core::Clock> = Arc::<cache_testkit::ManualClock>::clone(&clock);
+    let trip =
+        Trip::new(Arc::<Faulty>::clone(&store), TripSettings::new("sync", Duration::from_millis(100), time));
+    let runtime = one_thread();
+    store.on([cache_testkit::Call::Get]).times(1).fail(cache_core::ErrorKind::Connection);
+    runtime.block_on(get(&trip, "a")).expect_err("the connection is lost");
+    let mut refused = 0;
+    while runtime.block_on(get(&trip, "a")).is_err() {
+        refused += 1;
+        clock.advance(Duration::from_millis(100));
+        assert!(refused < 50, "nobody is let through");
+        assert!(runtime.metrics().num_alive_tasks() <= 1);
+    }
+    assert!(refused > 0 && !trip.is_down());
+}

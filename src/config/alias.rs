@@ -266,7 +266,7 @@ pub(crate) fn check_alias(
             Path::Setting(name) => (ALIAS_SETTINGS, &mut values, name),
             Path::Option(name) => (options, &mut option_values, name),
         };
-        let Some(setting) = table.iter().find(|setting| setting.name == name) else {
+        let Some(setting) = table.iter().find(|setting| setting.name.eq_ignore_ascii_case(name)) else {
             let names = table.iter().map(|setting| setting.name);
             let accepted = listed(names.clone());
             let similar = suggestion(name, names);

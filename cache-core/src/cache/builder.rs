@@ -218,6 +218,7 @@ impl CacheBuilder {
             clock: self.clock,
             is_closed: AtomicBool::new(false),
             ended: OnceCell::new(),
+            deadline: self.deadline,
             closed: self.closed,
             tasks: self.tasks,
         };

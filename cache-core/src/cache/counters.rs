@@ -105,7 +105,9 @@ impl Cache {
         if !self.run(operation, self.move_entry(&from, &to)).await? {
             return Err(self.failed(operation, Error::of(ErrorKind::NotFound)));
         }
-        self.alias.counters.count(Counter::Writes);
+        if delta != 0 {
+            self.alias.counters.count(Counter::Writes);
+        }
         Ok(version)
     }
 

@@ -24,7 +24,6 @@ use crate::async_cache::AsyncCache;
 use crate::capabilities::Capabilities;
 use crate::clock::Clock;
 use crate::codec::Format;
-use crate::error::Result;
 use crate::key::KeySpace;
 use crate::life::Timeout;
 use crate::stats::Counters;
@@ -97,8 +96,10 @@ struct Alias {
     clock: Arc<dyn Clock>,
     timer: Arc<Timer>,
     is_closed: AtomicBool,
-    /// What closing came to.
-    ended: OnceCell<Result<()>>,
+    /// Set once the store has been closed.
+    ended: OnceCell<()>,
+    /// What the handles of the alias begin with.
+    deadline: Option<Duration>,
     closed: CancellationToken,
     tasks: TaskTracker,
 }

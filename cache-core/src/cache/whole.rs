@@ -56,14 +56,16 @@ impl Cache {
 
     /// Ends the alias for all its handles: later calls are
     /// [`Closed`](ErrorKind::Closed). Call it when the program ends, not after
-    /// a request. A second call answers as the first, also if that was dropped.
+    /// a request. A second call finishes what the first did not, or does nothing.
     pub async fn aclose(&self) -> Result<()> {
         self.alias.is_closed.store(true, Ordering::Release);
         self.alias.closed.cancel();
         self.alias.tasks.close();
         let close = async || {
-            // A layer below lets what is under way end, and then closes.
-            let patience = self.deadline.map_or(CLOSE_DEADLINE, |deadline| CLOSE_DEADLINE.max(3 * deadline));
+            // A layer below lets what is under way end, and then closes; that
+            // it is the handle of somebody in a hurry does not matter.
+            let patience =
+                self.alias.deadline.map_or(CLOSE_DEADLINE, |deadline| CLOSE_DEADLINE.max(3 * deadline));
             let cache = self.with_deadline(patience);
             // Tasks that do not end must not keep the store from being closed.
             let tasks = async {
@@ -73,7 +75,7 @@ impl Cache {
             let _ = cache.bounded(tasks).await;
             cache.bounded(self.alias.store.aclose()).await
         };
-        let ended = self.alias.ended.get_or_init(close).await.clone();
+        let ended = self.alias.ended.get_or_try_init(close).await.copied();
         ended.map_err(|error| self.failed(Operation::Close, error))
     }
 

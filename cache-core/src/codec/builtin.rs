@@ -61,9 +61,13 @@ pub(super) fn to_json<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Re
     Ok(serde_json::to_writer(out, value)?)
 }
 
-/// serde_json bounds the depth by itself, at 128 levels of lists and maps.
+/// serde_json's own bound counts lists and maps only; ours counts all.
 pub(super) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BoxError> {
-    Ok(serde_json::from_slice(bytes)?)
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    deserializer.disable_recursion_limit();
+    let value = T::deserialize(Limited::new(&mut deserializer, READ_DEPTH))?;
+    deserializer.end()?;
+    Ok(value)
 }
 
 /// What a registered codec reads, bounded like the others.

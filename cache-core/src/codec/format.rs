@@ -182,7 +182,9 @@ impl Format {
     }
 
     fn write<T: Serialize + ?Sized>(&self, value: &T, out: &mut Vec<u8>) -> Result<(), Refusal> {
-        refusal::check(value, matches!(self.codec, CodecChoice::Json))?;
+        let is_json = matches!(self.codec, CodecChoice::Json);
+        let is_binary = matches!(self.codec, CodecChoice::Msgpack | CodecChoice::Postcard { .. });
+        refusal::check(value, is_json, !is_binary)?;
         let written = match &self.codec {
             CodecChoice::Msgpack => {
                 out.push(tag::MSGPACK);

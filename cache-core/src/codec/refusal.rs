@@ -45,14 +45,17 @@ impl serde::ser::Error for Refusal {
 
 /// Fails if the value is nested too deeply, or if a float anywhere in it is
 /// NaN or infinite and `finite` ones are wanted.
-pub(super) fn check<T: Serialize + ?Sized>(value: &T, finite: bool) -> Result<(), Refusal> {
-    value.serialize(Walk { finite, left: MAX_DEPTH })
+///
+/// Some types have another form for eyes: `readable` says which is meant.
+pub(super) fn check<T: Serialize + ?Sized>(value: &T, finite: bool, readable: bool) -> Result<(), Refusal> {
+    value.serialize(Walk { finite, readable, left: MAX_DEPTH })
 }
 
 /// Walks the whole value and looks at nothing but its floats and its depth.
 #[derive(Clone, Copy)]
 struct Walk {
     finite: bool,
+    readable: bool,
     left: usize,
 }
 
@@ -120,6 +123,10 @@ impl Serializer for Walk {
 
     fn collect_str<T: fmt::Display + ?Sized>(self, _: &T) -> Done {
         Ok(())
+    }
+
+    fn is_human_readable(&self) -> bool {
+        self.readable
     }
 
     harmless! {
@@ -194,14 +201,14 @@ mod tests {
             Points(Vec<Option<f32>>),
         }
 
-        assert_eq!(check(&1.5, true), Ok(()));
-        assert_eq!(check(&f64::NAN, false), Ok(()));
-        assert_eq!(check(&Shape::Circle { radius: 1.0 }, true), Ok(()));
+        assert_eq!(check(&1.5, true, true), Ok(()));
+        assert_eq!(check(&f64::NAN, false, true), Ok(()));
+        assert_eq!(check(&Shape::Circle { radius: 1.0 }, true, true), Ok(()));
         for refused in [
-            check(&f64::NAN, true),
-            check(&Shape::Circle { radius: f64::INFINITY }, true),
-            check(&Shape::Points(vec![None, Some(f32::NAN)]), true),
-            check(&BTreeMap::from([("a", (1, f64::NEG_INFINITY))]), true),
+            check(&f64::NAN, true, true),
+            check(&Shape::Circle { radius: f64::INFINITY }, true, true),
+            check(&Shape::Points(vec![None, Some(f32::NAN)]), true, true),
+            check(&BTreeMap::from([("a", (1, f64::NEG_INFINITY))]), true, true),
         ] {
             assert_eq!(refused, Err(Refusal::NotFinite));
         }
@@ -217,7 +224,7 @@ mod tests {
         }
 
         // A newtype and a list a level.
-        assert_eq!(check(&nest(MAX_DEPTH / 2), false), Ok(()));
-        assert_eq!(check(&nest(MAX_DEPTH / 2 + 1), false), Err(Refusal::TooDeep));
+        assert_eq!(check(&nest(MAX_DEPTH / 2), false, true), Ok(()));
+        assert_eq!(check(&nest(MAX_DEPTH / 2 + 1), false, true), Err(Refusal::TooDeep));
     }
 }

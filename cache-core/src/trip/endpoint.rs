@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{self, Handle};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -35,8 +35,8 @@ pub(super) struct Endpoint {
     state: Mutex<State>,
     pub(super) in_flight: TaskTracker,
     pub(super) closed: CancellationToken,
-    /// What closing came to; it is done once, also if the first who asked gave up.
-    pub(super) ended: OnceCell<Result<()>>,
+    /// Set once the store has been closed.
+    pub(super) ended: OnceCell<()>,
 }
 
 #[derive(Default)]
@@ -48,26 +48,36 @@ struct State {
     next_prober: u64,
 }
 
-/// Which task asks, and by when it must have asked again.
+/// Which task asks, and by when it must have asked again. A late one may have
+/// lost its runtime, or live on one that runs only while somebody blocks on it.
 struct Watch {
     number: u64,
     due: Tick,
+    runtime: Option<runtime::Id>,
 }
 
 /// What the outcome of an exchange says of the store.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Verdict {
-    Answered,
-    NotAnswered,
     Nothing,
+    NotAnswered,
+    Answered,
 }
 
 impl Verdict {
     pub(super) fn of(error: &Error) -> Self {
         match error.kind() {
             ErrorKind::Deadline | ErrorKind::Connection => Self::NotAnswered,
-            ErrorKind::Closed => Self::Nothing,
-            _ => Self::Answered,
+            ErrorKind::NotFound
+            | ErrorKind::NotAnInteger
+            | ErrorKind::Overflow
+            | ErrorKind::Auth
+            | ErrorKind::Server
+            | ErrorKind::ReadOnly
+            | ErrorKind::Missing => Self::Answered,
+            // These are said on this side too, as by a queue that is full just
+            // because nothing is answered.
+            _ => Self::Nothing,
         }
     }
 }
@@ -96,7 +106,21 @@ impl Endpoint {
         let (reason, prober) = {
             let mut state = self.state();
             let Some(reason) = state.down.clone() else { return Ok(()) };
-            (reason, self.claim_prober(&mut state))
+            let now = self.settings.clock.precise();
+            let here = Handle::try_current().ok().map(|runtime| runtime.id());
+            match &mut state.prober {
+                // The outage began where there is no runtime; here there is one.
+                Some(watch) if watch.runtime.is_none() && here.is_some() => {
+                    (reason, self.claim_prober(&mut state))
+                }
+                Some(watch) if now <= watch.due => (reason, None),
+                // Whoever should ask does not get to it here: this caller does.
+                Some(watch) if here.is_none() || watch.runtime == here => {
+                    watch.due = now.after(self.settings.deadline).after(OVERDUE);
+                    return Ok(());
+                }
+                Some(_) | None => (reason, self.claim_prober(&mut state)),
+            }
         };
         self.start(prober);
         self.settings.counters.count(Counter::FailedFast);
@@ -148,18 +172,15 @@ impl Endpoint {
         );
     }
 
-    /// A new task that asks, if there is none, or if the one there is late.
+    /// A new task that asks, in the place of any other; without a runtime a
+    /// caller will have to, some time later.
     fn claim_prober(self: &Arc<Self>, state: &mut State) -> Option<Prober> {
-        let now = self.settings.clock.precise();
-        if state.prober.as_ref().is_some_and(|watch| now <= watch.due) {
-            return None;
-        }
-        // Without a runtime the next caller that has one starts it.
-        Handle::try_current().ok()?;
         let number = state.next_prober;
         state.next_prober += 1;
-        state.prober = Some(Watch { number, due: now.after(OVERDUE) });
-        Some(Prober { endpoint: Arc::downgrade(self), number })
+        let due = self.settings.clock.precise().after(OVERDUE);
+        let runtime = Handle::try_current().ok().map(|runtime| runtime.id());
+        state.prober = Some(Watch { number, due, runtime });
+        runtime.map(|_| Prober { endpoint: Arc::downgrade(self), number })
     }
 
     /// No lock is held: a runtime that has been shut down drops the task at once.

@@ -28,11 +28,15 @@ pub use settings::TripSettings;
 /// is there.
 ///
 /// The store is known to be down once an exchange ended by its deadline or a
-/// lost connection and nothing was answered since that exchange began; an
-/// error of any other kind is an answer. From then on calls fail at once with
+/// lost connection and nothing was answered since that exchange began; what
+/// only the store can say (`NotAnInteger`, `Auth`, `Server`, ...) is an answer,
+/// what this side may have refused (`Overloaded`, `TooLarge`, ...) says nothing.
+/// From then on calls fail at once with
 /// [`Connection`](ErrorKind::Connection), while one task of its own asks
 /// `aping` again and again, less and less often down to about once a second,
-/// until there is an answer.
+/// until there is an answer. Where that task does not get to it, as on a runtime
+/// that runs only while somebody blocks on it, a caller is let through instead,
+/// every other second or so.
 ///
 /// A caller who gives up before the deadline says nothing of the store.
 /// Changes of state are `tracing` events of the target `cache::trip`.
@@ -61,7 +65,7 @@ impl Trip {
         self.run_judged(work, |_| Verdict::Answered).await
     }
 
-    /// A bulk call in which no key was answered is none.
+    /// A bulk call says what any of its keys says, an answer before all.
     async fn run_bulk<T>(
         &self,
         work: impl Future<Output = Result<Vec<Result<T>>>> + Send,
@@ -70,12 +74,7 @@ impl Trip {
             let verdicts = outcomes
                 .iter()
                 .map(|outcome| outcome.as_ref().map_or_else(Verdict::of, |_| Verdict::Answered));
-            let not_answered = |verdict| verdict == Verdict::NotAnswered;
-            if verdicts.len() > 0 && verdicts.into_iter().all(not_answered) {
-                Verdict::NotAnswered
-            } else {
-                Verdict::Answered
-            }
+            verdicts.max().unwrap_or(Verdict::Nothing)
         })
         .await
     }
@@ -188,6 +187,6 @@ impl AsyncCache for Trip {
             let _ = timer.limit(deadline(), endpoint.in_flight.wait()).await;
             timer.limit(deadline(), endpoint.store.aclose()).await.unwrap_or_else(|expiry| Err(expiry.into()))
         };
-        endpoint.ended.get_or_init(close).await.clone()
+        endpoint.ended.get_or_try_init(close).await.copied()
     }
 }
