@@ -32,7 +32,7 @@ pub use settings::TripSettings;
 /// only the store can say (`NotAnInteger`, `Auth`, `Server`, ...) is an answer,
 /// what this side may have refused (`Overloaded`, `TooLarge`, ...) says nothing.
 /// From then on calls fail at once with
-/// [`Connection`](ErrorKind::Connection), while one task of its own asks
+/// [`Connection`](crate::ErrorKind::Connection), while one task of its own asks
 /// `aping` again and again, less and less often down to about once a second,
 /// until there is an answer. Where that task does not get to it, as on a runtime
 /// that runs only while somebody blocks on it, a caller is let through instead,
