@@ -148,6 +148,7 @@ impl Timer {
                     wheels.next_id += 1;
                     let wheel = wheels.by_runtime.entry(runtime.id()).or_default();
                     if wheel.broken {
+                        drop(wheels);
                         return Err(Expiry::NoRuntime);
                     }
                     seat.place = Some(wheel.seat(runtime.id(), until, Waiter { id, waker }));

@@ -24,9 +24,7 @@ impl Environment {
         variables.sort();
         Self(variables)
     }
-}
 
-impl Environment {
     /// Whether it names the backend of any alias, and so makes one by itself.
     pub(crate) fn adds_aliases(&self) -> bool {
         !new_aliases(self, &BTreeMap::new()).is_empty()

@@ -258,7 +258,12 @@ impl Format {
         let mut buffer = itoa::Buffer::new();
         let text = buffer.format(integer).as_bytes();
         // Where raw bytes have no tag, the digits may be meant as bytes.
-        builtin::from_json(text).or_else(|_| self.decode(text))
+        let is_untagged = self.plain && matches!(self.codec, CodecChoice::Raw);
+        match builtin::from_json(text) {
+            Ok(value) => Ok(value),
+            Err(_) if is_untagged => from_raw(text),
+            Err(_) => Err(Undecodable::MALFORMED),
+        }
     }
 
     /// The integer that stored bytes spell, if they do.
