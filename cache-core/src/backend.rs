@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::async_cache::AsyncCache;
 use crate::clock::{Clock, SystemClock};
+use crate::django::DjangoSpelling;
 use crate::error::Result;
 use crate::settings::{Setting, Settings};
 use crate::stats::Counters;
@@ -27,6 +28,13 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
 
     /// The options that it accepts, beside what every alias has.
     fn options(&self) -> &'static [Setting] {
+        &[]
+    }
+
+    /// The dotted paths by which a Django project chooses it, each with what
+    /// its options mean here. The first one's table also holds where Django's
+    /// spelling names the backend by its own name.
+    fn django(&self) -> &'static [DjangoSpelling] {
         &[]
     }
 

@@ -42,6 +42,7 @@ mod cache;
 mod capabilities;
 mod clock;
 mod codec;
+mod django;
 mod dummy;
 mod entry;
 mod error;
@@ -63,6 +64,7 @@ pub use cache::{
 pub use capabilities::{Batch, Capabilities};
 pub use clock::{Clock, SystemClock, Tick};
 pub use codec::{Codec, CodecChoice, Format, Undecodable, UndecodableReason};
+pub use django::{DjangoEffect, DjangoOption, DjangoSpelling};
 pub use dummy::{DummyBackend, DummyStore};
 pub use entry::{Borrow, Entry, NewEntry};
 pub use error::{BoxError, Error, ErrorKind, Operation, Result};

@@ -3,9 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cache_core::{Backend, Context, Error, ErrorKind, Opened, Result, Setting, SettingKind, Settings};
+use cache_core::{
+    Backend, Context, DjangoEffect, DjangoOption, DjangoSpelling, Error, ErrorKind, Opened, Result, Setting,
+    SettingKind, Settings,
+};
 
-use crate::store::{MemSettings, MemStore, Values};
+use crate::settings::MemSettings;
+use crate::store::MemStore;
 
 /// Opens [`MemStore`]s, under the name `mem`.
 ///
@@ -22,6 +26,26 @@ const OPTIONS: &[Setting] = &[
         "How many entries the store holds before it evicts.",
     ),
     Setting::new(
+        "max_bytes",
+        SettingKind::Integer(1, i64::MAX),
+        "none",
+        "How many bytes keys and values may take before the store evicts. Text and bytes count with their length, \
+         other values with that of their encoded form, so that each one is encoded as it is set.",
+    ),
+    Setting::new(
+        "eviction",
+        SettingKind::OneOf(&["engine", "lru"]),
+        "\"engine\"",
+        "What goes when the store is full: what the engine's policy finds least worth keeping, one entry at a time; \
+         or, as in Django, a share of the entries at once, the least recently used first.",
+    ),
+    Setting::new(
+        "cull_frequency",
+        SettingKind::Integer(0, u32::MAX as i64),
+        "3",
+        "With `lru`, one entry in so many goes when the store is full; 0: all of them.",
+    ),
+    Setting::new(
         "values",
         SettingKind::OneOf(&["typed", "encoded"]),
         "\"typed\"",
@@ -35,6 +59,15 @@ const OPTIONS: &[Setting] = &[
     ),
 ];
 
+/// As in Django, where aliases without a `LOCATION` share the one without a name.
+const DJANGO: &[DjangoSpelling] = &[DjangoSpelling::new("django.core.cache.backends.locmem.LocMemCache")
+    .location("")
+    .defaults(&[("eviction", "lru"), ("max_entries", "300"), ("cull_frequency", "3")])
+    .options(&[
+        DjangoOption::new("MAX_ENTRIES", DjangoEffect::Means("max_entries")),
+        DjangoOption::new("CULL_FREQUENCY", DjangoEffect::Means("cull_frequency")),
+    ])];
+
 #[async_trait]
 impl Backend for MemBackend {
     fn name(&self) -> &'static str {
@@ -45,24 +78,17 @@ impl Backend for MemBackend {
         OPTIONS
     }
 
+    fn django(&self) -> &'static [DjangoSpelling] {
+        DJANGO
+    }
+
     async fn open(&self, settings: Settings, context: &Context) -> Result<Opened> {
         let location = match settings.location() {
             [] => None,
             [name] => Some(name.as_str()),
             _ => return Err(Error::new(ErrorKind::Config, "`location` of `mem` is one name, not a list")),
         };
-        let default = MemSettings::default();
-        let settings = MemSettings {
-            max_entries: settings
-                .integer("max_entries")
-                .and_then(|number| usize::try_from(number).ok())
-                .unwrap_or(default.max_entries),
-            values: match settings.text("values") {
-                Some("encoded") => Values::Encoded,
-                _ => Values::Typed,
-            },
-            check_encoding: settings.boolean("check_encoding").unwrap_or(default.check_encoding),
-        };
+        let settings = MemSettings::from_options(&settings);
         Ok(Opened::Local(Arc::new(MemStore::open(location, &settings, context)?)))
     }
 }

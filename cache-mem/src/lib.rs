@@ -28,9 +28,11 @@
 
 mod backend;
 mod key;
+mod settings;
 mod shard;
 mod store;
 mod table;
 
 pub use backend::MemBackend;
-pub use store::{MemSettings, MemStore, Values};
+pub use settings::{Eviction, MemSettings, Values};
+pub use store::MemStore;

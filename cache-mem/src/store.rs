@@ -10,6 +10,7 @@ use cache_core::{
     Key, Life, NewEntry, Ping, Probe, Read, Result, Scope, SystemClock, Usage, When, Write,
 };
 
+use crate::settings::{MemSettings, Values};
 use crate::shard::{Displaced, Slot};
 use crate::table::Table;
 
@@ -22,35 +23,6 @@ pub struct MemStore {
     values: Values,
     check_encoding: bool,
     closed: AtomicBool,
-}
-
-/// What a [`MemStore`] can be told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct MemSettings {
-    /// How many entries it holds before it evicts; 1,000,000 unless set.
-    pub max_entries: usize,
-    /// How it keeps values.
-    pub values: Values,
-    /// Whether each typed value is encoded as well, so that what a remote
-    /// store would refuse fails here too; in debug builds unless set.
-    pub check_encoding: bool,
-}
-
-/// How a [`MemStore`] keeps values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Values {
-    /// As they are: a typed hit is a pointer.
-    #[default]
-    Typed,
-    /// As the bytes that a remote store would keep.
-    Encoded,
-}
-
-impl Default for MemSettings {
-    fn default() -> Self {
-        Self { max_entries: 1_000_000, values: Values::default(), check_encoding: cfg!(debug_assertions) }
-    }
 }
 
 impl MemStore {

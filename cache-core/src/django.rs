@@ -1,0 +1,88 @@
+//! How Django spells the settings of a backend, in terms of ours.
+
+/// What the dotted path of a Django backend means here: part of a
+/// [`Backend`](crate::Backend), so that `CACHES` of a Django project loads as
+/// it stands.
+///
+/// ```
+/// use cache_core::{DjangoEffect, DjangoOption, DjangoSpelling};
+///
+/// const OPTIONS: &[DjangoOption] = &[
+///     DjangoOption::new("MAX_ENTRIES", DjangoEffect::Means("max_entries")),
+///     DjangoOption::new("SERIALIZER", DjangoEffect::Refused("`codec` of the alias says how values are written")),
+/// ];
+/// const SPELLING: DjangoSpelling =
+///     DjangoSpelling::new("acme.cache.FastCache").defaults(&[("max_entries", "300")]).options(OPTIONS);
+/// assert_eq!(SPELLING.path, "acme.cache.FastCache");
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct DjangoSpelling {
+    /// The dotted path that stands as `BACKEND`.
+    pub path: &'static str,
+    /// Options of ours that hold in this spelling unless `OPTIONS` sets them,
+    /// each with its value as an environment variable would write it. They keep
+    /// what Django's own backend does.
+    pub defaults: &'static [(&'static str, &'static str)],
+    /// The location where `LOCATION` is absent, if that means one.
+    pub location: Option<&'static str>,
+    /// What may stand in `OPTIONS`; anything else is an error.
+    pub options: &'static [DjangoOption],
+}
+
+/// One of the names that can stand in `OPTIONS`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DjangoOption {
+    /// As Django, or the client library behind it, spells it.
+    pub name: &'static str,
+    /// What becomes of it here.
+    pub effect: DjangoEffect,
+}
+
+/// What becomes of a Django option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DjangoEffect {
+    /// It is this option of ours.
+    Means(&'static str),
+    /// It is accepted and has no effect, for this reason; said once in a warning.
+    Ignored(&'static str),
+    /// It is an error, which says this: what to write instead.
+    Refused(&'static str),
+}
+
+impl DjangoSpelling {
+    /// A path without defaults, location or options.
+    pub const fn new(path: &'static str) -> Self {
+        Self { path, defaults: &[], location: None, options: &[] }
+    }
+
+    /// Sets [`defaults`](Self::defaults).
+    #[must_use]
+    pub const fn defaults(mut self, defaults: &'static [(&'static str, &'static str)]) -> Self {
+        self.defaults = defaults;
+        self
+    }
+
+    /// Sets [`location`](Self::location).
+    #[must_use]
+    pub const fn location(mut self, location: &'static str) -> Self {
+        self.location = Some(location);
+        self
+    }
+
+    /// Sets [`options`](Self::options).
+    #[must_use]
+    pub const fn options(mut self, options: &'static [DjangoOption]) -> Self {
+        self.options = options;
+        self
+    }
+}
+
+impl DjangoOption {
+    /// An option and what becomes of it.
+    pub const fn new(name: &'static str, effect: DjangoEffect) -> Self {
+        Self { name, effect }
+    }
+}
