@@ -33,6 +33,9 @@ trait Stored: Any + Send + Sync {
     fn bytes(&self) -> Option<&Bytes> {
         None
     }
+
+    /// How many bytes it takes, where that needs no encoding.
+    fn length(&self) -> Option<usize>;
 }
 
 /// Bytes as a store returned them.
@@ -106,6 +109,24 @@ impl Entry {
         match &self.0 {
             Repr::Shared(stored) => stored.bytes(),
             Repr::Integer(_) => None,
+        }
+    }
+
+    /// How many bytes it takes, where that is known without encoding it: of
+    /// text, of bytes, and of an integer, which takes eight.
+    ///
+    /// ```
+    /// use cache_core::Entry;
+    /// use std::sync::Arc;
+    ///
+    /// assert_eq!(Entry::shared(Arc::new("four".to_owned())).length(), Some(4));
+    /// assert_eq!(Entry::shared(Arc::new(vec![0_u8; 5])).length(), Some(5));
+    /// assert_eq!(Entry::shared(Arc::new(vec![0_u16; 5])).length(), None);
+    /// ```
+    pub fn length(&self) -> Option<usize> {
+        match &self.0 {
+            Repr::Integer(integer) => Some(size_of_val(integer)),
+            Repr::Shared(stored) => stored.length(),
         }
     }
 
@@ -183,6 +204,13 @@ impl<T: Value> Stored for T {
     fn encode(&self, format: &Format) -> Result<Bytes> {
         format.encode(self)
     }
+
+    fn length(&self) -> Option<usize> {
+        let any: &dyn Any = self;
+        let text = any.downcast_ref::<String>().map(String::len);
+        text.or_else(|| any.downcast_ref::<Bytes>().map(Bytes::len))
+            .or_else(|| any.downcast_ref::<Vec<u8>>().map(Vec::len))
+    }
 }
 
 impl Stored for Undecoded {
@@ -192,6 +220,10 @@ impl Stored for Undecoded {
 
     fn bytes(&self) -> Option<&Bytes> {
         Some(&self.0)
+    }
+
+    fn length(&self) -> Option<usize> {
+        Some(self.0.len())
     }
 }
 

@@ -274,4 +274,11 @@ impl Usage {
     pub fn of_entries(entries: u64) -> Self {
         Self { entries: Some(entries), bytes: None }
     }
+
+    /// The same, with the bytes that they take.
+    #[must_use]
+    pub fn of_bytes(mut self, bytes: u64) -> Self {
+        self.bytes = Some(bytes);
+        self
+    }
 }

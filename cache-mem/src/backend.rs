@@ -8,7 +8,7 @@ use cache_core::{
     SettingKind, Settings,
 };
 
-use crate::settings::MemSettings;
+use crate::settings::{Eviction, MemSettings};
 use crate::store::MemStore;
 
 /// Opens [`MemStore`]s, under the name `mem`.
@@ -88,7 +88,15 @@ impl Backend for MemBackend {
             [name] => Some(name.as_str()),
             _ => return Err(Error::new(ErrorKind::Config, "`location` of `mem` is one name, not a list")),
         };
+        let culls_in_vain = settings.option("cull_frequency").is_some();
         let settings = MemSettings::from_options(&settings);
+        if culls_in_vain && settings.eviction == Eviction::Engine {
+            tracing::warn!(
+                target: "cache::config",
+                alias = &*context.alias,
+                "`cull_frequency` has no effect with the eviction `engine`; with `lru` it has",
+            );
+        }
         Ok(Opened::Local(Arc::new(MemStore::open(location, &settings, context)?)))
     }
 }

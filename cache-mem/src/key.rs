@@ -30,7 +30,20 @@ impl<'a> HashedKey<'a> {
     }
 }
 
+/// A key in the table, told by its place in memory: so that many of them can
+/// be remembered without their text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Doomed {
+    hash: u64,
+    place: usize,
+}
+
 impl StoredKey {
+    /// A key that is no caller's.
+    pub(crate) fn room() -> Self {
+        Self { hash: 0, text: "".into() }
+    }
+
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
@@ -38,7 +51,7 @@ impl StoredKey {
 
 impl PartialEq for StoredKey {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.hash == other.hash && self.text == other.text
     }
 }
 
@@ -53,6 +66,28 @@ impl Hash for StoredKey {
 impl Hash for HashedKey<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.hash);
+    }
+}
+
+impl Doomed {
+    pub(crate) fn of(key: &StoredKey) -> Self {
+        Self { hash: key.hash, place: key.text.as_ptr().addr() }
+    }
+
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+}
+
+impl Hash for Doomed {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl Equivalent<StoredKey> for Doomed {
+    fn equivalent(&self, key: &StoredKey) -> bool {
+        self.hash == key.hash && self.place == key.text.as_ptr().addr()
     }
 }
 

@@ -27,10 +27,16 @@
 //! ```
 
 mod backend;
+mod clears;
+mod engine;
 mod key;
+mod limits;
+mod lru;
 mod settings;
 mod shard;
+mod slot;
 mod store;
+mod sweeper;
 mod table;
 
 pub use backend::MemBackend;

@@ -58,6 +58,16 @@ pub enum Values {
     Encoded,
 }
 
+impl Eviction {
+    /// As a configuration writes it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Engine => "engine",
+            Self::Lru => "lru",
+        }
+    }
+}
+
 impl Default for MemSettings {
     fn default() -> Self {
         Self {

@@ -1,173 +1,260 @@
-//! One shard of the table: the engine behind one lock, and lives of our own.
+//! What lies behind one lock: entries under either policy, and by when those
+//! that expire are to be gone.
 
-use std::cell::RefCell;
+use std::time::Duration;
 
-use cache_core::{Clock, Entry, Life, Tick, Token};
-use quick_cache::unsync::Cache as Engine;
-use quick_cache::{Lifecycle, OptionsBuilder, UnitWeighter};
+use cache_core::{Clock, Life, Tick};
 
-use crate::key::{CarriedHash, HashedKey, StoredKey};
+use crate::engine::Engine;
+use crate::key::{Doomed, HashedKey, StoredKey};
+use crate::limits::Limits;
+use crate::lru::Lru;
+use crate::settings::Eviction;
+use crate::slot::{Displaced, Slot};
 
-/// What stands under a key.
-#[derive(Debug)]
-pub(crate) struct Slot {
-    pub(crate) entry: Entry,
-    /// [`Tick::NEVER`] if it does not expire, so that a hit needs no clock.
-    expires: Tick,
-    /// Differs between any two writes of this table.
-    pub(crate) stamp: u64,
-}
-
-/// The part of the table behind one lock. Which entries go when it is full is
-/// the engine's decision.
+/// What lies behind one lock.
 #[derive(Debug)]
 pub(crate) struct Shard {
-    engine: Engine<StoredKey, Slot, UnitWeighter, CarriedHash, Collect>,
-    capacity: usize,
+    entries: Entries,
+    /// When to look for entries that have expired.
+    sweep_at: Tick,
+    /// The most entries since its memory was last laid out.
+    peak: usize,
 }
 
-/// What a write displaced. The caller drops it once the lock is free: what a
-/// value does when it is dropped, and how long that takes, is its own affair.
-#[derive(Debug, Default)]
-pub(crate) struct Displaced {
-    evicted: Vec<(StoredKey, Slot)>,
-    pub(crate) replaced: Option<Slot>,
-    /// What was taken out and arrived nowhere.
-    pub(crate) dropped: Option<Slot>,
+#[derive(Debug)]
+enum Entries {
+    Engine(Engine),
+    Lru(Lru),
 }
 
-/// Hands evicted entries to whoever made the write.
-#[derive(Clone, Debug)]
-struct Collect;
-
-impl Lifecycle<StoredKey, Slot> for Collect {
-    type RequestState = Displaced;
-
-    fn on_evict(&self, displaced: &mut Displaced, key: StoredKey, slot: Slot) {
-        displaced.evicted.push((key, slot));
-    }
+/// What a look at all entries has found.
+#[derive(Debug)]
+pub(crate) struct Survey {
+    /// Expired.
+    pub(crate) doomed: Vec<Doomed>,
+    /// When the first of the others expires.
+    pub(crate) earliest: Tick,
 }
 
-impl Displaced {
-    /// How many live entries went to make room, and how many went whose life
-    /// was over.
-    pub(crate) fn counts(&self, clock: &dyn Clock) -> (u64, u64) {
-        let live = self.evicted.iter().filter(|(_, slot)| slot.is_live(clock)).count();
-        let dead = self.evicted.len() - live;
-        let gone = self.replaced.iter().chain(&self.dropped).filter(|slot| !slot.is_live(clock)).count();
-        (live as u64, (dead + gone) as u64)
-    }
-}
+/// Expired entries that nobody reads lie for half their life more, so that a
+/// look at all entries finds many of them; and at least for so long.
+const SHORTEST_WAIT: Duration = Duration::from_millis(500);
 
-impl Slot {
-    pub(crate) fn new(entry: Entry, life: Life, clock: &dyn Clock, stamp: u64) -> Self {
-        Self { entry, expires: expiry(life, clock), stamp }
-    }
+/// How long a write leaves it to others.
+const PATIENCE: Duration = Duration::from_secs(1);
 
-    pub(crate) fn is_live(&self, clock: &dyn Clock) -> bool {
-        self.expires == Tick::NEVER || clock.now() < self.expires
-    }
-
-    pub(crate) fn remaining(&self, clock: &dyn Clock) -> Option<Life> {
-        if self.expires == Tick::NEVER {
-            return Some(Life::Forever);
-        }
-        // Precisely, or the coarse clock's lag would add to it.
-        let rest = self.expires.since(clock.precise());
-        (!rest.is_zero()).then_some(Life::For(rest))
-    }
-
-    pub(crate) fn live_for(&mut self, life: Life, clock: &dyn Clock) {
-        self.expires = expiry(life, clock);
-    }
-
-    /// The same slot as of another write.
-    pub(crate) fn restamped(self, stamp: u64) -> Self {
-        Self { stamp, ..self }
-    }
-
-    pub(crate) fn token(&self) -> Token {
-        Token::from_number(self.stamp)
-    }
-}
-
-/// By the precise clock: the coarse one lags, and would end a life early.
-fn expiry(life: Life, clock: &dyn Clock) -> Tick {
-    match life {
-        Life::Forever => Tick::NEVER,
-        Life::For(duration) => clock.precise().after(duration),
-    }
-}
+/// A table that is used to an eighth is laid out anew, unless it is small.
+const NEARLY_EMPTY: usize = 8;
+const SMALL: usize = 1_024;
 
 impl Shard {
-    pub(crate) fn new(capacity: usize) -> Self {
-        Self { engine: engine(capacity), capacity }
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let entries = match limits.eviction {
+            Eviction::Engine => Entries::Engine(Engine::new(limits.share())),
+            Eviction::Lru => Entries::Lru(Lru::default()),
+        };
+        Self { entries, sweep_at: Tick::NEVER, peak: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.engine.len()
+        match &self.entries {
+            Entries::Engine(engine) => engine.len(),
+            Entries::Lru(lru) => lru.len(),
+        }
     }
 
-    /// The slot, expired or not; a use, as the engine's policy sees it.
-    pub(crate) fn get(&self, key: &HashedKey<'_>) -> Option<&Slot> {
-        self.engine.get(key)
+    pub(crate) fn weight(&self) -> u64 {
+        match &self.entries {
+            Entries::Engine(engine) => engine.weight(),
+            Entries::Lru(lru) => lru.weight(),
+        }
     }
 
-    /// The slot if it is live.
+    /// The slot, expired or not; a use. Where uses change an order, it takes
+    /// [`find_mut`](Self::find_mut) to count one.
+    pub(crate) fn find(&self, key: &HashedKey<'_>) -> Option<&Slot> {
+        match &self.entries {
+            Entries::Engine(engine) => engine.find(key),
+            Entries::Lru(lru) => lru.peek(key),
+        }
+    }
+
+    /// The slot, expired or not; a use.
+    pub(crate) fn find_mut(&mut self, key: &HashedKey<'_>) -> Option<&Slot> {
+        match &mut self.entries {
+            Entries::Engine(engine) => engine.find(key),
+            Entries::Lru(lru) => lru.find(key).map(|slot| &*slot),
+        }
+    }
+
+    /// The slot if it is live; no use.
     pub(crate) fn peek(&self, key: &HashedKey<'_>, clock: &dyn Clock) -> Option<&Slot> {
-        self.engine.peek(key).filter(|slot| slot.is_live(clock))
+        let slot = match &self.entries {
+            Entries::Engine(engine) => engine.peek(key),
+            Entries::Lru(lru) => lru.peek(key),
+        };
+        slot.filter(|slot| slot.is_live(clock))
     }
 
-    /// Changes the slot in place if it is live.
+    /// Changes the slot in place if it is live; a use.
     pub(crate) fn change<T>(
         &mut self,
         key: &HashedKey<'_>,
         clock: &dyn Clock,
         change: impl FnOnce(&mut Slot) -> T,
     ) -> Option<T> {
-        let mut slot = self.engine.get_mut(key)?;
-        slot.is_live(clock).then(|| change(&mut slot))
+        let change = |slot: &mut Slot| slot.is_live(clock).then(|| change(slot));
+        match &mut self.entries {
+            Entries::Engine(engine) => engine.change(key, change)?,
+            Entries::Lru(lru) => lru.find(key).and_then(change),
+        }
     }
 
-    /// Writes the slot over whatever stands there.
-    pub(crate) fn put(&mut self, key: HashedKey<'_>, slot: Slot, displaced: &mut Displaced) {
-        if let Some(mut there) = self.engine.get_mut(&key) {
-            displaced.replaced = Some(std::mem::replace(&mut *there, slot));
-            return;
+    /// Gives the slot another life if it is live; in the order of uses, none.
+    pub(crate) fn touch(&mut self, key: &HashedKey<'_>, life: Life, stamp: u64, clock: &dyn Clock) -> bool {
+        let touch = |slot: &mut Slot| {
+            let is_live = slot.is_live(clock);
+            if is_live {
+                slot.live_for(life, clock);
+                slot.stamp = stamp;
+            }
+            is_live
+        };
+        let touched = match &mut self.entries {
+            Entries::Engine(engine) => engine.change(key, touch),
+            Entries::Lru(lru) => lru.adjust(key, touch),
+        };
+        touched == Some(true)
+    }
+
+    /// Writes the slot over whatever stands there. `held` is how many entries
+    /// the whole table has.
+    pub(crate) fn put(
+        &mut self,
+        key: HashedKey<'_>,
+        slot: Slot,
+        limits: &Limits,
+        held: usize,
+        displaced: &mut Displaced,
+    ) {
+        match &mut self.entries {
+            Entries::Engine(engine) => {
+                let surplus = (held + 1).saturating_sub(limits.max_entries);
+                engine.put(key, slot, surplus, displaced);
+            }
+            Entries::Lru(lru) => lru.put(key, slot, limits, displaced),
         }
-        self.engine.insert_with_lifecycle(key.to_stored(), slot, displaced);
+        self.peak = self.peak.max(self.len());
     }
 
     /// Takes the slot out, expired or not, if the condition holds.
     pub(crate) fn take(&mut self, key: &HashedKey<'_>, when: impl FnOnce(&Slot) -> bool) -> Option<Slot> {
-        self.engine.remove_if(key, when).map(|(_, slot)| slot)
+        match &mut self.entries {
+            Entries::Engine(engine) => engine.take(key, when),
+            Entries::Lru(lru) => lru.take(key, when),
+        }
     }
 
-    /// Keeps only the entries whose key passes; the values of the others are
-    /// dropped by the caller.
-    pub(crate) fn retain(&mut self, keep: impl Fn(&str) -> bool) -> Vec<Entry> {
-        let gone = RefCell::new(Vec::new());
-        self.engine.retain(|key, slot| {
-            let keeps = keep(key.text());
-            if !keeps {
-                gone.borrow_mut().push(slot.entry.clone());
-            }
-            keeps
-        });
-        gone.into_inner()
+    /// Takes out every entry whose key fails the test.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&str) -> bool) -> Vec<(StoredKey, Slot)> {
+        let doomed: Vec<_> =
+            self.iter().filter(|(key, _)| !keep(key.text())).map(|(key, _)| Doomed::of(key)).collect();
+        self.bury(&doomed, |_| true)
     }
 
     /// Empties the shard; what was in it is dropped by the caller.
-    pub(crate) fn empty(&mut self) -> Self {
-        std::mem::replace(self, Self::new(self.capacity))
+    pub(crate) fn empty(&mut self, limits: &Limits) -> Self {
+        std::mem::replace(self, Self::new(limits))
+    }
+
+    /// Notes that an entry of this life was written; says by when a look at
+    /// the shard is due, if it expires.
+    pub(crate) fn note(&mut self, life: Life, clock: &dyn Clock) -> Tick {
+        if let Life::For(life) = life {
+            self.look_by(clock.now().after(life).after(wait_for(life)));
+        }
+        self.sweep_at
+    }
+
+    /// Frees what has expired, if nobody else has in time.
+    pub(crate) fn sweep_if_overdue(&mut self, clock: &dyn Clock, displaced: &mut Displaced) {
+        let now = clock.now();
+        if now <= self.sweep_at.after(PATIENCE) {
+            return;
+        }
+        self.begin_sweep();
+        let survey = self.survey(now);
+        displaced.gone.extend(self.bury(&survey.doomed, |_| true));
+        self.end_sweep(survey.earliest, now);
+    }
+
+    /// When to look for entries that have expired.
+    pub(crate) fn sweep_at(&self) -> Tick {
+        self.sweep_at
+    }
+
+    /// A look has begun: what is noted from here on is for the next one.
+    pub(crate) fn begin_sweep(&mut self) {
+        self.sweep_at = Tick::NEVER;
+    }
+
+    /// Looks at all entries.
+    pub(crate) fn survey(&self, now: Tick) -> Survey {
+        let mut survey = Survey { doomed: Vec::new(), earliest: Tick::NEVER };
+        for (key, slot) in self.iter() {
+            if slot.expires <= now {
+                survey.doomed.push(Doomed::of(key));
+            } else {
+                survey.earliest = survey.earliest.min(slot.expires);
+            }
+        }
+        survey
+    }
+
+    /// Takes out those of the doomed for which the condition holds.
+    pub(crate) fn bury(&mut self, doomed: &[Doomed], when: impl Fn(&Slot) -> bool) -> Vec<(StoredKey, Slot)> {
+        let buried = doomed.iter().filter_map(|doomed| match &mut self.entries {
+            Entries::Engine(engine) => engine.bury(doomed, &when),
+            Entries::Lru(lru) => lru.bury(doomed, &when),
+        });
+        buried.collect()
+    }
+
+    /// A look has ended, after which the first entry expires at `earliest`.
+    /// Gives back the memory of a table that is nearly empty.
+    pub(crate) fn end_sweep(&mut self, earliest: Tick, now: Tick) {
+        if earliest != Tick::NEVER {
+            self.look_by(earliest.after(wait_for(earliest.since(now))));
+        }
+        self.tighten();
+    }
+
+    /// Gives back the memory of a table that is nearly empty.
+    pub(crate) fn tighten(&mut self) {
+        if self.peak < SMALL || self.len() > self.peak / NEARLY_EMPTY {
+            return;
+        }
+        match &mut self.entries {
+            Entries::Engine(engine) => engine.rebuild(),
+            Entries::Lru(lru) => lru.rebuild(),
+        }
+        self.peak = self.len();
+    }
+
+    fn look_by(&mut self, tick: Tick) {
+        self.sweep_at = self.sweep_at.min(tick);
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&StoredKey, &Slot)> {
+        let (engine, lru) = match &self.entries {
+            Entries::Engine(engine) => (Some(engine.iter()), None),
+            Entries::Lru(lru) => (None, Some(lru.iter())),
+        };
+        engine.into_iter().flatten().chain(lru.into_iter().flatten())
     }
 }
 
-fn engine(capacity: usize) -> Engine<StoredKey, Slot, UnitWeighter, CarriedHash, Collect> {
-    let options = OptionsBuilder::new()
-        .estimated_items_capacity(capacity)
-        .weight_capacity(capacity as u64)
-        .build()
-        .expect("both capacities are set, which is all that is asked for");
-    Engine::with_options(options, UnitWeighter, CarriedHash::default(), Collect)
+fn wait_for(life: Duration) -> Duration {
+    (life / 2).max(SHORTEST_WAIT)
 }

@@ -10,14 +10,17 @@ use cache_core::{
     Key, Life, NewEntry, Ping, Probe, Read, Result, Scope, SystemClock, Usage, When, Write,
 };
 
+use crate::limits::Limits;
 use crate::settings::{MemSettings, Values};
-use crate::shard::{Displaced, Slot};
+use crate::slot::{Displaced, Slot};
+use crate::sweeper::sweep_at;
 use crate::table::Table;
 
 /// A store in this process, as one alias sees it.
 #[derive(Debug)]
 pub struct MemStore {
     table: Arc<Table>,
+    limits: Limits,
     clock: Arc<dyn Clock>,
     counters: Counters,
     values: Values,
@@ -33,7 +36,7 @@ impl MemStore {
 
     /// A store of its own, with settings, on this clock.
     pub fn with_clock(settings: &MemSettings, clock: Arc<dyn Clock>) -> Self {
-        let table = Arc::new(Table::new(settings.max_entries));
+        let table = Arc::new(Table::new(settings.into()));
         Self::over(table, settings, clock, Counters::new())
     }
 
@@ -43,27 +46,23 @@ impl MemStore {
     /// # Errors
     ///
     /// [`Config`](ErrorKind::Config) if another alias opened the location with
-    /// other limits.
+    /// other limits. With [`Eviction::Lru`](crate::Eviction::Lru) `max_entries`
+    /// and `cull_frequency` may differ: each holds for the alias's own writes.
     pub fn open(location: Option<&str>, settings: &MemSettings, context: &Context) -> Result<Self> {
+        let limits = Limits::from(settings);
         let table = match location {
-            None => Arc::new(Table::new(settings.max_entries)),
-            Some(name) => context.shared.get_or_insert_with(name, || Table::new(settings.max_entries)),
+            None => Arc::new(Table::new(limits)),
+            Some(name) => context.shared.get_or_insert_with(name, || Table::new(limits)),
         };
-        if table.max_entries() != settings.max_entries {
-            let detail = format!(
-                "`max_entries` is {}, but another alias opened the same `location` with {}; give both the same",
-                settings.max_entries,
-                table.max_entries(),
-            );
-            return Err(Error::new(ErrorKind::Config, detail));
-        }
+        limits.agree_with(table.limits())?;
         Ok(Self::over(table, settings, Arc::clone(&context.clock), context.counters.clone()))
     }
 
     fn over(table: Arc<Table>, settings: &MemSettings, clock: Arc<dyn Clock>, counters: Counters) -> Self {
         table.enter();
         let MemSettings { values, check_encoding, .. } = *settings;
-        Self { table, clock, counters, values, check_encoding, closed: AtomicBool::new(false) }
+        let limits = Limits::from(settings);
+        Self { table, limits, clock, counters, values, check_encoding, closed: AtomicBool::new(false) }
     }
 
     fn entry(&self, value: &NewEntry<'_>) -> Result<Entry> {
@@ -78,16 +77,33 @@ impl MemStore {
         }
     }
 
-    fn look_up(&self, key: &Key<'_>) -> Option<Found> {
-        let hashed = self.table.hash(key);
-        let shard = self.table.read(&hashed);
-        let slot = shard.get(&hashed)?;
-        if slot.is_live(&*self.clock) {
-            return Some(Found::new(slot.entry.clone()).with_token(slot.token()));
+    /// What the entry counts for towards the limits of the store.
+    fn weight(&self, key: &Key<'_>, entry: &Entry, value: &NewEntry<'_>) -> Result<u64> {
+        if self.limits.max_bytes.is_none() {
+            return Ok(1);
         }
-        drop(shard);
-        self.forget_expired(key);
-        None
+        let length = match entry.length() {
+            Some(length) => length,
+            None => value.encoded()?.len(),
+        };
+        let weight = (key.len() + length).max(1) as u64;
+        self.table.admit(weight)?;
+        Ok(weight)
+    }
+
+    fn look_up(&self, key: &Key<'_>) -> Option<Found> {
+        self.live(key, |slot| Found::new(slot.entry.clone()).with_token(slot.token()))
+    }
+
+    /// What is found under the key, if it is live; a use.
+    #[inline]
+    fn live<T>(&self, key: &Key<'_>, found: impl FnOnce(&Slot) -> T) -> Option<T> {
+        let hashed = self.table.hash(key);
+        let looked = self.table.find(&hashed, |slot| slot.is_live(&*self.clock).then(|| found(slot)));
+        if let Some(None) = looked {
+            self.forget_expired(key);
+        }
+        looked.flatten()
     }
 
     #[cold]
@@ -99,9 +115,11 @@ impl MemStore {
         }
     }
 
-    fn put(&self, key: &Key<'_>, entry: Entry, write: &Write) -> bool {
+    fn put(&self, key: &Key<'_>, value: &NewEntry<'_>, write: &Write) -> Result<bool> {
+        let entry = self.entry(value)?;
+        let weight = self.weight(key, &entry, value)?;
         let hashed = self.table.hash(key);
-        let slot = Slot::new(entry, write.life, &*self.clock, self.table.stamp());
+        let slot = Slot::new(entry, write.life, &*self.clock, self.table.stamp(), weight);
         let mut displaced = Displaced::default();
         let mut shard = self.table.write(&hashed);
         let admitted = match &write.when {
@@ -113,12 +131,15 @@ impl MemStore {
             }
         };
         if !admitted {
-            return false;
+            return Ok(false);
         }
-        shard.put(hashed, slot, &mut displaced);
+        shard.sweep_if_overdue(&*self.clock, &mut displaced);
+        shard.put(hashed, slot, &self.limits, self.table.len(), &mut displaced);
+        let due = shard.note(write.life, &*self.clock);
         drop(shard);
         self.count(&displaced);
-        true
+        sweep_at(&self.table, due, &self.clock, &self.counters);
+        Ok(true)
     }
 
     fn remove(&self, key: &Key<'_>, when: &When) -> bool {
@@ -172,21 +193,12 @@ impl AsyncCache for MemStore {
     }
 
     fn probe(&self, key: &Key<'_>) -> Probe {
-        let hashed = self.table.hash(key);
-        let shard = self.table.read(&hashed);
-        match shard.get(&hashed) {
-            None => Probe::Miss,
-            Some(slot) if slot.is_live(&*self.clock) => Probe::Hit(slot.entry.clone()),
-            Some(_) => {
-                drop(shard);
-                self.forget_expired(key);
-                Probe::Miss
-            }
-        }
+        self.live(key, |slot| slot.entry.clone()).map_or(Probe::Miss, Probe::Hit)
     }
 
     fn usage(&self) -> Usage {
-        Usage::of_entries(self.table.len() as u64)
+        let usage = Usage::of_entries(self.table.len() as u64);
+        if self.limits.max_bytes.is_some() { usage.of_bytes(self.table.weight()) } else { usage }
     }
 
     async fn aget(&self, key: &Key<'_>, _: Read) -> Result<Option<Found>> {
@@ -194,17 +206,20 @@ impl AsyncCache for MemStore {
     }
 
     async fn aset(&self, key: &Key<'_>, value: &NewEntry<'_>, write: Write) -> Result<bool> {
-        Ok(self.put(key, self.entry(value)?, &write))
+        self.put(key, value, &write)
     }
 
     async fn atouch(&self, key: &Key<'_>, life: Life) -> Result<bool> {
         let hashed = self.table.hash(key);
         let stamp = self.table.stamp();
-        let touched = self.table.write(&hashed).change(&hashed, &*self.clock, |slot| {
-            slot.live_for(life, &*self.clock);
-            slot.stamp = stamp;
-        });
-        Ok(touched.is_some())
+        let mut shard = self.table.write(&hashed);
+        if !shard.touch(&hashed, life, stamp, &*self.clock) {
+            return Ok(false);
+        }
+        let due = shard.note(life, &*self.clock);
+        drop(shard);
+        sweep_at(&self.table, due, &self.clock, &self.counters);
+        Ok(true)
     }
 
     async fn adelete(&self, key: &Key<'_>, when: &When) -> Result<bool> {
@@ -237,9 +252,10 @@ impl AsyncCache for MemStore {
 
     async fn amove(&self, from: &Key<'_>, to: &Key<'_>) -> Result<bool> {
         let (from, to) = (self.table.hash(from), self.table.hash(to));
-        let (moved, displaced) = self.table.relocate(&from, to, &*self.clock);
-        self.count(&displaced);
-        Ok(moved)
+        let moved = self.table.relocate(&from, to, &self.limits, &*self.clock)?;
+        self.count(&moved.displaced);
+        sweep_at(&self.table, moved.sweep_at, &self.clock, &self.counters);
+        Ok(moved.arrived)
     }
 
     async fn get_many(&self, keys: &[Key<'_>], _: Read) -> Result<Vec<Result<Option<Found>>>> {
@@ -248,8 +264,7 @@ impl AsyncCache for MemStore {
 
     async fn set_many(&self, items: &[(Key<'_>, NewEntry<'_>, Life)]) -> Result<Vec<Result<()>>> {
         let set = |(key, value, life): &(Key<'_>, NewEntry<'_>, Life)| {
-            self.put(key, self.entry(value)?, &Write::new(*life));
-            Ok(())
+            self.put(key, value, &Write::new(*life)).map(|_| ())
         };
         Ok(items.iter().map(set).collect())
     }

@@ -1,62 +1,73 @@
-//! The table that aliases share: shards, and what spans two of them.
+//! The table that aliases share: shards, and what spans them.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use cache_core::{Clock, Entry, Key, Scope, has_prefix};
+use cache_core::{Clock, Error, ErrorKind, Key, Result, Scope, Tick};
 use crossbeam_utils::CachePadded;
 use foldhash::quality::RandomState;
 
-use crate::key::HashedKey;
-use crate::shard::{Displaced, Shard, Slot};
+use crate::clears::Clears;
+use crate::key::{HashedKey, StoredKey};
+use crate::limits::Limits;
+use crate::settings::Eviction;
+use crate::shard::Shard;
+use crate::slot::{Displaced, Slot};
+use crate::sweeper::Sweeper;
 
 /// Entries of every alias that names this table's location.
 pub(crate) struct Table {
     shards: Box<[CachePadded<RwLock<Shard>>]>,
     hash_state: RandomState,
-    max_entries: usize,
+    /// Of the alias that opened it first; the eviction and `max_bytes` are
+    /// those of all its aliases.
+    limits: Limits,
+    max_weight_of_one: u64,
+    /// How many entries there are in all shards.
+    held: AtomicUsize,
     next_stamp: AtomicU64,
-    clears: Mutex<Clears>,
+    clears: Clears,
     aliases: Mutex<usize>,
+    pub(crate) sweeper: Sweeper,
 }
 
-/// The clears that are under way, each with its prefix.
-#[derive(Default)]
-struct Clears {
-    running: Vec<(u64, Option<Box<str>>)>,
-    next: u64,
+/// A shard that is being written, and the table's count of entries, which is
+/// right again before the lock is free.
+pub(crate) struct Writing<'a> {
+    shard: RwLockWriteGuard<'a, Shard>,
+    held: &'a AtomicUsize,
+    before: usize,
 }
 
-/// A clear that is under way, until it ends or is dropped.
-struct Clearing<'a> {
-    table: &'a Table,
-    number: u64,
+/// How a move ended.
+pub(crate) struct Moved {
+    /// Whether there was an entry to move.
+    pub(crate) arrived: bool,
+    pub(crate) displaced: Displaced,
+    /// When to look for entries that have expired.
+    pub(crate) sweep_at: Tick,
 }
-
-/// Fewer entries than this stay in one shard, where the limit is exact.
-const WORTH_A_SHARD: usize = 4_096;
 
 impl Table {
-    pub(crate) fn new(max_entries: usize) -> Self {
-        let threads = std::thread::available_parallelism().map_or(4, usize::from);
-        let wanted = (threads * 4).next_power_of_two().max(16);
-        let worth = (max_entries / WORTH_A_SHARD).max(1);
-        // The largest power of two that is worth it.
-        let shards = wanted.min(1 << worth.ilog2());
-        let capacity = share_with_slack(max_entries, shards);
+    pub(crate) fn new(limits: Limits) -> Self {
+        let shards = (0..limits.shards()).map(|_| CachePadded::new(RwLock::new(Shard::new(&limits))));
         Self {
-            shards: (0..shards).map(|_| CachePadded::new(RwLock::new(Shard::new(capacity)))).collect(),
+            shards: shards.collect(),
             hash_state: RandomState::default(),
-            max_entries,
+            limits,
+            max_weight_of_one: limits.max_weight_of_one(),
+            held: AtomicUsize::new(0),
             next_stamp: AtomicU64::new(1),
-            clears: Mutex::default(),
+            clears: Clears::default(),
             aliases: Mutex::new(0),
+            sweeper: Sweeper::default(),
         }
     }
 
-    pub(crate) fn max_entries(&self) -> usize {
-        self.max_entries
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     pub(crate) fn stamp(&self) -> u64 {
@@ -68,15 +79,44 @@ impl Table {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| read(shard).len()).sum()
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// Of all entries; as the limits count it.
+    pub(crate) fn weight(&self) -> u64 {
+        self.shards.iter().map(|shard| read(shard).weight()).sum()
+    }
+
+    /// What is found under the key, expired or not; a use.
+    pub(crate) fn find<T>(&self, key: &HashedKey<'_>, found: impl FnOnce(&Slot) -> T) -> Option<T> {
+        let shard = &self.shards[self.shard_of(key)];
+        if self.limits.eviction == Eviction::Lru {
+            return write(shard).find_mut(key).map(found);
+        }
+        read(shard).find(key).map(found)
     }
 
     pub(crate) fn read(&self, key: &HashedKey<'_>) -> RwLockReadGuard<'_, Shard> {
         read(&self.shards[self.shard_of(key)])
     }
 
-    pub(crate) fn write(&self, key: &HashedKey<'_>) -> RwLockWriteGuard<'_, Shard> {
-        write(&self.shards[self.shard_of(key)])
+    pub(crate) fn write(&self, key: &HashedKey<'_>) -> Writing<'_> {
+        self.write_at(self.shard_of(key))
+    }
+
+    /// The shards by their numbers.
+    pub(crate) fn shards(&self) -> usize {
+        self.shards.len()
+    }
+
+    pub(crate) fn read_at(&self, shard: usize) -> RwLockReadGuard<'_, Shard> {
+        read(&self.shards[shard])
+    }
+
+    pub(crate) fn write_at(&self, shard: usize) -> Writing<'_> {
+        let shard = write(&self.shards[shard]);
+        let before = shard.len();
+        Writing { shard, held: &self.held, before }
     }
 
     /// The engine places by the low bits and compares by the highest, so the
@@ -86,26 +126,40 @@ impl Table {
     }
 
     /// Moves the slot under both locks, so that nobody sees it twice or not at
-    /// all; says whether there was one.
+    /// all.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLarge`](cache_core::ErrorKind::TooLarge) if it cannot be kept under
+    /// its new key, which is longer; then it stays where it is.
     pub(crate) fn relocate(
         &self,
         from: &HashedKey<'_>,
         to: HashedKey<'_>,
+        limits: &Limits,
         clock: &dyn Clock,
-    ) -> (bool, Displaced) {
+    ) -> Result<Moved> {
         let (here, there) = (self.shard_of(from), self.shard_of(&to));
         if here == there {
-            let mut shard = write(&self.shards[here]);
-            let slot = shard.take(from, |_| true);
-            return self.arrive(from, to, slot, &mut shard, clock);
+            let mut shard = self.write_at(here);
+            let slot = self.depart(from, &to, &mut shard)?;
+            return Ok(self.arrive(from, to, slot, &mut shard, limits, clock));
         }
         // Always the lower one first, so that two moves never wait for each other.
-        let mut lower = write(&self.shards[here.min(there)]);
-        let mut upper = write(&self.shards[here.max(there)]);
-        let (source, target) =
-            if here < there { (&mut *lower, &mut *upper) } else { (&mut *upper, &mut *lower) };
-        let slot = source.take(from, |_| true);
-        self.arrive(from, to, slot, target, clock)
+        let mut lower = self.write_at(here.min(there));
+        let mut upper = self.write_at(here.max(there));
+        let (source, target) = if here < there { (&mut lower, &mut upper) } else { (&mut upper, &mut lower) };
+        let slot = self.depart(from, &to, source)?;
+        Ok(self.arrive(from, to, slot, target, limits, clock))
+    }
+
+    fn depart(&self, from: &HashedKey<'_>, to: &HashedKey<'_>, source: &mut Shard) -> Result<Option<Slot>> {
+        let mut outcome = Ok(());
+        let slot = source.take(from, |slot| {
+            outcome = self.admit(self.weight_under(slot, from.key, to.key));
+            outcome.is_ok()
+        });
+        outcome.map(|()| slot)
     }
 
     fn arrive(
@@ -114,56 +168,75 @@ impl Table {
         to: HashedKey<'_>,
         slot: Option<Slot>,
         target: &mut Shard,
+        limits: &Limits,
         clock: &dyn Clock,
-    ) -> (bool, Displaced) {
+    ) -> Moved {
         let mut displaced = Displaced::default();
-        match slot {
-            Some(slot) if !slot.is_live(clock) => {
-                displaced.dropped = Some(slot);
-                (false, displaced)
-            }
-            Some(slot) if self.is_being_cleared(from.key) => {
-                displaced.dropped = Some(slot);
-                displaced.replaced = target.take(&to, |_| true);
-                (true, displaced)
-            }
-            Some(slot) => {
-                target.put(to, slot.restamped(self.stamp()), &mut displaced);
-                (true, displaced)
-            }
-            None => (false, displaced),
+        let Some(slot) = slot else { return Moved { arrived: false, displaced, sweep_at: Tick::NEVER } };
+        let Some(life) = slot.remaining(clock) else {
+            displaced.dropped = Some(slot);
+            return Moved { arrived: false, displaced, sweep_at: Tick::NEVER };
+        };
+        if self.clears.cover(from.key) {
+            // It would survive a clear that has passed the shard it comes into.
+            displaced.dropped = Some(slot);
+            displaced.replaced = target.take(&to, |_| true);
+            return Moved { arrived: true, displaced, sweep_at: Tick::NEVER };
         }
+        let weight = self.weight_under(&slot, from.key, to.key);
+        // The one that moves is counted still.
+        let held = self.len().saturating_sub(1);
+        target.put(to, slot.moved(self.stamp(), weight), limits, held, &mut displaced);
+        Moved { arrived: true, displaced, sweep_at: target.note(life, clock) }
+    }
+
+    /// What the slot under one key weighs under another.
+    fn weight_under(&self, slot: &Slot, from: &Key<'_>, to: &Key<'_>) -> u64 {
+        match self.limits.max_bytes {
+            None => slot.weight,
+            Some(_) => (slot.weight + to.len() as u64).saturating_sub(from.len() as u64).max(1),
+        }
+    }
+
+    /// # Errors
+    ///
+    /// [`TooLarge`](ErrorKind::TooLarge) if an entry of this weight could not
+    /// be kept, whatever else went.
+    pub(crate) fn admit(&self, weight: u64) -> Result<()> {
+        if weight <= self.max_weight_of_one {
+            return Ok(());
+        }
+        let (most, all) = (self.max_weight_of_one, self.limits.max_weight());
+        let detail =
+            format!("{weight} bytes with its key; one entry may take {most} of the {all} of `max_bytes`");
+        Err(Error::new(ErrorKind::TooLarge, detail))
     }
 
     /// Shard by shard: a reader waits for one of them at most, and other tasks
     /// of the thread have their turn in between.
     pub(crate) async fn clear(&self, scope: &Scope<'_>) {
-        let _clearing = Clearing::begin(self, scope);
-        for shard in &self.shards {
+        let _clearing = self.clears.begin(scope);
+        for shard in 0..self.shards.len() {
             match scope.prefix() {
-                None => drop(empty(shard)),
-                Some(_) => drop(retain(shard, |text| !scope.covers(text))),
+                None => drop(self.empty(shard)),
+                Some(_) => drop(self.retain(shard, |text| !scope.covers(text))),
             }
             scope.step();
             tokio::task::yield_now().await;
         }
     }
 
-    /// An entry that moves out of a shard which a clear has not reached yet
-    /// into one that it has would survive it; so it is gone at once instead.
-    fn is_being_cleared(&self, key: &Key<'_>) -> bool {
-        let clears = self.clears();
-        !clears.running.is_empty() && {
-            let text = key.text();
-            clears
-                .running
-                .iter()
-                .any(|(_, prefix)| prefix.as_ref().is_none_or(|prefix| has_prefix(&text, prefix)))
-        }
+    /// What was in the shard is dropped after its lock is free.
+    fn empty(&self, shard: usize) -> Shard {
+        self.write_at(shard).empty(&self.limits)
     }
 
-    fn clears(&self) -> MutexGuard<'_, Clears> {
-        self.clears.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is gone is dropped after the lock is free.
+    fn retain(&self, shard: usize, keep: impl Fn(&str) -> bool) -> Vec<(StoredKey, Slot)> {
+        let mut shard = self.write_at(shard);
+        let gone = shard.retain(keep);
+        shard.tighten();
+        gone
     }
 
     /// One alias more uses the table.
@@ -176,8 +249,11 @@ impl Table {
     pub(crate) fn leave(&self) {
         let mut aliases = self.aliases();
         *aliases -= 1;
-        let freed: Vec<_> =
-            if *aliases == 0 { self.shards.iter().map(|shard| empty(shard)).collect() } else { Vec::new() };
+        let freed: Vec<_> = if *aliases == 0 {
+            (0..self.shards.len()).map(|shard| self.empty(shard)).collect()
+        } else {
+            Vec::new()
+        };
         drop(aliases);
         drop(freed);
     }
@@ -187,19 +263,29 @@ impl Table {
     }
 }
 
-impl<'a> Clearing<'a> {
-    fn begin(table: &'a Table, scope: &Scope<'_>) -> Self {
-        let mut clears = table.clears();
-        let number = clears.next;
-        clears.next += 1;
-        clears.running.push((number, scope.prefix().map(Into::into)));
-        Self { table, number }
+impl Deref for Writing<'_> {
+    type Target = Shard;
+
+    fn deref(&self) -> &Shard {
+        &self.shard
     }
 }
 
-impl Drop for Clearing<'_> {
+impl DerefMut for Writing<'_> {
+    fn deref_mut(&mut self) -> &mut Shard {
+        &mut self.shard
+    }
+}
+
+impl Drop for Writing<'_> {
     fn drop(&mut self) {
-        self.table.clears().running.retain(|(number, _)| *number != self.number);
+        let after = self.shard.len();
+        // Most writes replace an entry, or make one go for one that comes.
+        if after > self.before {
+            self.held.fetch_add(after - self.before, Ordering::Relaxed);
+        } else if after < self.before {
+            self.held.fetch_sub(self.before - after, Ordering::Relaxed);
+        }
     }
 }
 
@@ -209,27 +295,10 @@ impl fmt::Debug for Table {
     }
 }
 
-/// Hashing spreads unevenly; with this much more in each shard, all of
-/// `max_entries` fit.
-fn share_with_slack(max_entries: usize, shards: usize) -> usize {
-    let share = max_entries.div_ceil(shards);
-    if shards == 1 { share } else { share + 5 * share.isqrt() }
-}
-
 fn read(shard: &RwLock<Shard>) -> RwLockReadGuard<'_, Shard> {
     shard.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn write(shard: &RwLock<Shard>) -> RwLockWriteGuard<'_, Shard> {
     shard.write().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What is gone is dropped after the lock is free.
-fn retain(shard: &RwLock<Shard>, keep: impl Fn(&str) -> bool) -> Vec<Entry> {
-    write(shard).retain(keep)
-}
-
-/// What was in the shard is dropped after its lock is free.
-fn empty(shard: &RwLock<Shard>) -> Shard {
-    write(shard).empty()
 }
