@@ -49,7 +49,7 @@ impl Share {
     /// Where bytes are counted. Each shard keeps to its share of them.
     pub(crate) fn of_bytes(max_bytes: u64, max_entries: usize, shards: usize) -> Self {
         /// A guess, by which the memory of what went lately is laid out.
-        const BYTES_OF_AN_ENTRY: u64 = 256;
+        const BYTES_OF_AN_ENTRY: u64 = 1_024;
         let capacity = max_bytes / shards as u64;
         let entries = usize::try_from(capacity / BYTES_OF_AN_ENTRY).unwrap_or(usize::MAX);
         Self { entries: entries.clamp(1, max_entries), capacity, hot: hot_of(capacity) }

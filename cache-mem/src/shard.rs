@@ -46,7 +46,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A table that is used to an eighth is laid out anew, unless it is small.
 const NEARLY_EMPTY: usize = 8;
-const SMALL: usize = 1_024;
+const SMALL: usize = 64;
 
 impl Shard {
     pub(crate) fn new(limits: &Limits) -> Self {
@@ -88,26 +88,23 @@ impl Shard {
         }
     }
 
-    /// The slot if it is live; no use.
-    pub(crate) fn peek(&self, key: &HashedKey<'_>, clock: &dyn Clock) -> Option<&Slot> {
-        let slot = match &self.entries {
+    /// The slot, expired or not; no use.
+    pub(crate) fn peek(&self, key: &HashedKey<'_>) -> Option<&Slot> {
+        match &self.entries {
             Entries::Engine(engine) => engine.peek(key),
             Entries::Lru(lru) => lru.peek(key),
-        };
-        slot.filter(|slot| slot.is_live(clock))
+        }
     }
 
-    /// Changes the slot in place if it is live; a use.
+    /// Changes the slot in place, expired or not; a use.
     pub(crate) fn change<T>(
         &mut self,
         key: &HashedKey<'_>,
-        clock: &dyn Clock,
         change: impl FnOnce(&mut Slot) -> T,
     ) -> Option<T> {
-        let change = |slot: &mut Slot| slot.is_live(clock).then(|| change(slot));
         match &mut self.entries {
-            Entries::Engine(engine) => engine.change(key, change)?,
-            Entries::Lru(lru) => lru.find(key).and_then(change),
+            Entries::Engine(engine) => engine.change(key, change),
+            Entries::Lru(lru) => lru.find(key).map(change),
         }
     }
 

@@ -124,10 +124,10 @@ impl MemStore {
         let mut shard = self.table.write(&hashed);
         let admitted = match &write.when {
             When::Always => true,
-            When::Absent => shard.peek(&hashed, &*self.clock).is_none(),
-            When::Present => shard.peek(&hashed, &*self.clock).is_some(),
+            When::Absent => shard.peek(&hashed).is_none_or(|slot| !slot.is_live(&*self.clock)),
+            When::Present => shard.peek(&hashed).is_some_and(|slot| slot.is_live(&*self.clock)),
             When::Unchanged(token) => {
-                shard.peek(&hashed, &*self.clock).is_some_and(|slot| slot.token() == *token)
+                shard.peek(&hashed).is_some_and(|slot| slot.is_live(&*self.clock) && slot.token() == *token)
             }
         };
         if !admitted {
@@ -228,26 +228,39 @@ impl AsyncCache for MemStore {
 
     async fn ahas_key(&self, key: &Key<'_>, _: Read) -> Result<bool> {
         let hashed = self.table.hash(key);
-        Ok(self.table.read(&hashed).peek(&hashed, &*self.clock).is_some())
+        let is_live = self.table.read(&hashed).peek(&hashed).map(|slot| slot.is_live(&*self.clock));
+        if is_live == Some(false) {
+            self.forget_expired(key);
+        }
+        Ok(is_live == Some(true))
     }
 
     async fn alife(&self, key: &Key<'_>, _: Read) -> Result<Option<Life>> {
         let hashed = self.table.hash(key);
         let shard = self.table.read(&hashed);
-        Ok(shard.peek(&hashed, &*self.clock).and_then(|slot| slot.remaining(&*self.clock)))
+        Ok(shard
+            .peek(&hashed)
+            .filter(|slot| slot.is_live(&*self.clock))
+            .and_then(|slot| slot.remaining(&*self.clock)))
     }
 
     async fn aincr(&self, key: &Key<'_>, incr: Incr) -> Result<Option<i64>> {
         let hashed = self.table.hash(key);
         let stamp = self.table.stamp();
-        let outcome = self.table.write(&hashed).change(&hashed, &*self.clock, |slot| {
+        let outcome = self.table.write(&hashed).change(&hashed, |slot| {
+            if !slot.is_live(&*self.clock) {
+                return Ok(None);
+            }
             let there = slot.entry.integer().ok_or(ErrorKind::NotAnInteger)?;
             let sum = there.checked_add(incr.delta).ok_or(ErrorKind::Overflow)?;
             slot.entry = Entry::from_integer(sum);
             slot.stamp = stamp;
-            Ok(sum)
+            Ok(Some(sum))
         });
-        outcome.transpose().map_err(Error::of)
+        if let Some(Ok(None)) = outcome {
+            self.forget_expired(key);
+        }
+        outcome.unwrap_or(Ok(None)).map_err(Error::of)
     }
 
     async fn amove(&self, from: &Key<'_>, to: &Key<'_>) -> Result<bool> {

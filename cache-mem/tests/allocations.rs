@@ -110,18 +110,6 @@ fn a_hit_of_an_integer_allocates_nothing() {
 }
 
 #[test]
-fn asking_whether_a_key_is_there_allocates_nothing() {
-    for (layers, cache) in caches() {
-        assert_none(layers, "ahas_key of a hit", || {
-            assert!(now(cache.ahas_key("user:42")).expect("a store in memory"));
-        });
-        assert_none(layers, "ahas_key of a miss", || {
-            assert!(!now(cache.ahas_key("user:43")).expect("a store in memory"));
-        });
-    }
-}
-
-#[test]
 fn a_miss_allocates_nothing() {
     for (layers, cache) in caches() {
         assert_none(layers, "aget_arc of a miss", || {

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use cache_core::{AsyncCache, Batch, Context, Shared, Trip, TripSettings};
-use cache_mem::{MemSettings, MemStore, Values};
+use cache_mem::{Eviction, MemSettings, MemStore, Values};
 use cache_testkit::{Lesser, PassThrough, Setup, Subject, Suite};
 
 fn main() -> ExitCode {
@@ -14,12 +14,14 @@ fn main() -> ExitCode {
     Suite::new()
         .subject(Subject::new("typed", typed).owns_store())
         .subject(Subject::new("encoded", encoded).owns_store())
+        .subject(Subject::new("lru", lru).owns_store())
+        .subject(Subject::new("counted_in_bytes", counted_in_bytes).owns_store())
         .subject(Subject::new("under_layers", under_layers).owns_store())
         .subject(Subject::new("under_trip", under_trip).owns_store())
         .subject(Subject::new("moved_in_steps", moved_in_steps).owns_store())
         .subject(Subject::new("without_tokens", without_tokens).owns_store())
         .subject(Subject::new("without_clear", without_clear).owns_store())
-        .subject(Subject::new("shared", shared))
+        .subject(Subject::new("shared", shared).real_time())
         .subject(Subject::new("real_time", on_real_time).owns_store().real_time())
         .run()
 }
@@ -30,6 +32,19 @@ async fn typed(setup: Setup) -> Arc<dyn AsyncCache> {
 
 async fn encoded(setup: Setup) -> Arc<dyn AsyncCache> {
     open(&setup, Values::Encoded)
+}
+
+/// With room for what the cases keep at once.
+async fn lru(setup: Setup) -> Arc<dyn AsyncCache> {
+    let mut settings = settings(Values::Typed);
+    settings.eviction = Eviction::Lru;
+    open_with(&setup, &settings)
+}
+
+async fn counted_in_bytes(setup: Setup) -> Arc<dyn AsyncCache> {
+    let mut settings = settings(Values::Typed);
+    settings.max_bytes = Some(1 << 30);
+    open_with(&setup, &settings)
 }
 
 async fn under_layers(setup: Setup) -> Arc<dyn AsyncCache> {
@@ -58,7 +73,8 @@ async fn without_clear(setup: Setup) -> Arc<dyn AsyncCache> {
     Arc::new(Lesser::new(store, |promised| promised.clear_prefix(false).max_key_bytes(Some(250))))
 }
 
-/// One store for all cases at once, as a server would be.
+/// One store for all cases at once, as a server would be; so all of them have
+/// the machine's time.
 async fn shared(setup: Setup) -> Arc<dyn AsyncCache> {
     static SHARED: LazyLock<Shared> = LazyLock::new(Shared::default);
     // Never closed: the last alias that closes a location frees its memory.
@@ -76,7 +92,11 @@ fn open_shared(context: &Context, shared: &Shared) -> MemStore {
 }
 
 fn open(setup: &Setup, values: Values) -> Arc<dyn AsyncCache> {
-    let store = MemStore::open(None, &settings(values), setup.context());
+    open_with(setup, &settings(values))
+}
+
+fn open_with(setup: &Setup, settings: &MemSettings) -> Arc<dyn AsyncCache> {
+    let store = MemStore::open(None, settings, setup.context());
     Arc::new(store.expect("a store without a location is shared with nobody"))
 }
 

@@ -68,14 +68,12 @@ impl Cache {
     }
 
     /// Whether there is an entry, of whatever type.
+    ///
+    /// As in Django this is no use of the entry, where the store evicts what
+    /// was used least recently.
     pub async fn ahas_key(&self, key: &str) -> Result<bool> {
         let name = self.name(Operation::HasKey, key)?;
         let key = Key::new(&self.space, &name);
-        match self.alias.store.probe(&key) {
-            Probe::Hit(_) => return Ok(true),
-            Probe::Miss => return Ok(false),
-            Probe::Await => {}
-        }
         match self.bounded(self.alias.store.ahas_key(&key, Read::default())).await {
             Err(error) if self.counts_as_miss(&error) => Ok(false),
             outcome => outcome.map_err(|error| self.failed(Operation::HasKey, error)),
