@@ -89,13 +89,17 @@ pub struct Context {
     pub max_value_bytes: usize,
     /// Cancelled when the alias is closed.
     pub closed: CancellationToken,
-    /// Background tasks of the alias; closing waits for them.
+    /// Background tasks of the alias; closing waits for them. What serves
+    /// several aliases does not belong here: it outlives any one of them.
     pub tasks: TaskTracker,
     /// What the stores of one `Caches` share.
     pub shared: Shared,
 }
 
 /// What the aliases of one configuration share, by kind and location.
+///
+/// It keeps what it holds for as long as the configuration is being opened;
+/// from then on the stores do.
 #[derive(Clone, Default)]
 pub struct Shared(Arc<Mutex<HashMap<Place, Arc<dyn Any + Send + Sync>>>>);
 

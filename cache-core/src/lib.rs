@@ -76,3 +76,7 @@ pub use stats::{Counter, Counters, Stats};
 pub use timer::{Expiry, Timer};
 pub use trip::{Trip, TripSettings};
 pub use value::Value;
+
+/// What stores and codecs speak in; of the crate `bytes`.
+#[doc(no_inline)]
+pub use bytes::Bytes;
