@@ -14,6 +14,17 @@ pub(crate) struct Limits {
     pub(crate) cull_frequency: u32,
 }
 
+/// How a table is laid out for its limits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout {
+    pub(crate) eviction: Eviction,
+    pub(crate) shards: usize,
+    /// What falls to one shard of the engine.
+    pub(crate) share: Share,
+    /// How much one entry may weigh and still be kept, if all others go.
+    pub(crate) max_weight_of_one: u64,
+}
+
 /// Fewer entries than this are not worth a shard of their own.
 const ENTRIES_WORTH_A_SHARD: usize = 4_096;
 
@@ -29,8 +40,22 @@ impl From<&MemSettings> for Limits {
 }
 
 impl Limits {
-    /// How many shards a table of these limits has.
-    pub(crate) fn shards(&self) -> usize {
+    /// The table that is laid out for them.
+    pub(crate) fn layout(&self) -> Layout {
+        let shards = self.shards();
+        let share = match self.max_bytes {
+            None => Share::of_entries(self.max_entries, shards),
+            Some(bytes) => Share::of_bytes(bytes, self.max_entries, shards),
+        };
+        let max_weight_of_one = match (self.max_bytes, self.eviction) {
+            (None, _) => u64::MAX,
+            (Some(bytes), Eviction::Lru) => bytes,
+            (Some(_), Eviction::Engine) => share.hot,
+        };
+        Layout { eviction: self.eviction, shards, share, max_weight_of_one }
+    }
+
+    fn shards(&self) -> usize {
         if self.eviction == Eviction::Lru {
             // One order of all entries is what is asked for.
             return 1;
@@ -45,26 +70,9 @@ impl Limits {
         wanted.min(1 << by_entries.min(by_bytes).max(1).ilog2())
     }
 
-    /// What falls to one shard of the engine.
-    pub(crate) fn share(&self) -> Share {
-        match self.max_bytes {
-            None => Share::of_entries(self.max_entries, self.shards()),
-            Some(bytes) => Share::of_bytes(bytes, self.max_entries, self.shards()),
-        }
-    }
-
     /// How much all entries may weigh together.
     pub(crate) fn max_weight(&self) -> u64 {
         self.max_bytes.unwrap_or(u64::MAX)
-    }
-
-    /// How much one entry may weigh and still be kept, if all others go.
-    pub(crate) fn max_weight_of_one(&self) -> u64 {
-        match (self.max_bytes, self.eviction) {
-            (None, _) => u64::MAX,
-            (Some(bytes), Eviction::Lru) => bytes,
-            (Some(_), Eviction::Engine) => self.share().hot,
-        }
     }
 
     /// # Errors

@@ -7,7 +7,7 @@ use cache_core::{Clock, Life, Tick};
 
 use crate::engine::Engine;
 use crate::key::{Doomed, HashedKey, StoredKey};
-use crate::limits::Limits;
+use crate::limits::{Layout, Limits};
 use crate::lru::Lru;
 use crate::settings::Eviction;
 use crate::slot::{Displaced, Slot};
@@ -49,9 +49,9 @@ const NEARLY_EMPTY: usize = 8;
 const SMALL: usize = 64;
 
 impl Shard {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        let entries = match limits.eviction {
-            Eviction::Engine => Entries::Engine(Engine::new(limits.share())),
+    pub(crate) fn new(layout: &Layout) -> Self {
+        let entries = match layout.eviction {
+            Eviction::Engine => Entries::Engine(Engine::new(layout.share)),
             Eviction::Lru => Entries::Lru(Lru::default()),
         };
         Self { entries, sweep_at: Tick::NEVER, peak: 0 }
@@ -161,8 +161,8 @@ impl Shard {
     }
 
     /// Empties the shard; what was in it is dropped by the caller.
-    pub(crate) fn empty(&mut self, limits: &Limits) -> Self {
-        std::mem::replace(self, Self::new(limits))
+    pub(crate) fn empty(&mut self, layout: &Layout) -> Self {
+        std::mem::replace(self, Self::new(layout))
     }
 
     /// Notes that an entry of this life was written; says by when a look at

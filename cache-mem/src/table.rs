@@ -11,7 +11,7 @@ use foldhash::quality::RandomState;
 
 use crate::clears::Clears;
 use crate::key::{HashedKey, StoredKey};
-use crate::limits::Limits;
+use crate::limits::{Layout, Limits};
 use crate::settings::Eviction;
 use crate::shard::Shard;
 use crate::slot::{Displaced, Slot};
@@ -24,7 +24,7 @@ pub(crate) struct Table {
     /// Of the alias that opened it first; the eviction and `max_bytes` are
     /// those of all its aliases.
     limits: Limits,
-    max_weight_of_one: u64,
+    layout: Layout,
     /// How many entries there are in all shards.
     held: AtomicUsize,
     next_stamp: AtomicU64,
@@ -52,12 +52,13 @@ pub(crate) struct Moved {
 
 impl Table {
     pub(crate) fn new(limits: Limits) -> Self {
-        let shards = (0..limits.shards()).map(|_| CachePadded::new(RwLock::new(Shard::new(&limits))));
+        let layout = limits.layout();
+        let shards = (0..layout.shards).map(|_| CachePadded::new(RwLock::new(Shard::new(&layout))));
         Self {
             shards: shards.collect(),
             hash_state: RandomState::default(),
             limits,
-            max_weight_of_one: limits.max_weight_of_one(),
+            layout,
             held: AtomicUsize::new(0),
             next_stamp: AtomicU64::new(1),
             clears: Clears::default(),
@@ -90,7 +91,7 @@ impl Table {
     /// What is found under the key, expired or not; a use.
     pub(crate) fn find<T>(&self, key: &HashedKey<'_>, found: impl FnOnce(&Slot) -> T) -> Option<T> {
         let shard = &self.shards[self.shard_of(key)];
-        if self.limits.eviction == Eviction::Lru {
+        if self.layout.eviction == Eviction::Lru {
             return write(shard).find_mut(key).map(found);
         }
         read(shard).find(key).map(found)
@@ -203,10 +204,10 @@ impl Table {
     /// [`TooLarge`](ErrorKind::TooLarge) if an entry of this weight could not
     /// be kept, whatever else went.
     pub(crate) fn admit(&self, weight: u64) -> Result<()> {
-        if weight <= self.max_weight_of_one {
+        if weight <= self.layout.max_weight_of_one {
             return Ok(());
         }
-        let (most, all) = (self.max_weight_of_one, self.limits.max_weight());
+        let (most, all) = (self.layout.max_weight_of_one, self.limits.max_weight());
         let detail =
             format!("{weight} bytes with its key; one entry may take {most} of the {all} of `max_bytes`");
         Err(Error::new(ErrorKind::TooLarge, detail))
@@ -228,7 +229,7 @@ impl Table {
 
     /// What was in the shard is dropped after its lock is free.
     fn empty(&self, shard: usize) -> Shard {
-        self.write_at(shard).empty(&self.limits)
+        self.write_at(shard).empty(&self.layout)
     }
 
     /// What is gone is dropped after the lock is free.
