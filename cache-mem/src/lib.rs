@@ -53,6 +53,7 @@ mod settings;
 mod shard;
 mod slot;
 mod store;
+mod sweep;
 mod sweeper;
 mod table;
 

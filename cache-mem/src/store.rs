@@ -13,7 +13,7 @@ use cache_core::{
 use crate::limits::Limits;
 use crate::settings::{MemSettings, Values};
 use crate::slot::{Displaced, Slot};
-use crate::sweeper::sweep_at;
+use crate::sweep::sweep_at;
 use crate::table::Table;
 
 /// A store in this process, as one alias sees it.

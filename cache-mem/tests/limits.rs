@@ -10,7 +10,6 @@ use cache_core::{AsyncCache, Cache, Context, ErrorKind, Shared, SystemClock, Tim
 use cache_mem::{Eviction, MemSettings, MemStore};
 use serde::{Deserialize, Serialize};
 
-#[path = "common/scale.rs"]
 mod scale;
 
 use scale::scaled;

@@ -10,7 +10,6 @@ use cache_core::{Cache, Clock, Context, ErrorKind, Tick, Timeout};
 use cache_mem::{Eviction, MemSettings, MemStore};
 use cache_testkit::ManualClock;
 
-#[path = "common/scale.rs"]
 mod scale;
 
 use scale::scaled;

@@ -12,7 +12,6 @@ use cache_mem::{Eviction, MemSettings, MemStore};
 use cache_testkit::ManualClock;
 use serde::{Deserialize, Serialize};
 
-#[path = "common/scale.rs"]
 mod scale;
 
 use scale::scaled;
