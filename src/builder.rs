@@ -20,6 +20,8 @@ use crate::registry::Registry;
 
 /// Builds [`Caches`]: sources of settings, and names of the program's own.
 ///
+/// Every source takes aliases in the native spelling and in Django's.
+///
 /// What is wrong in any of them is told by [`open`](Self::open), all at once.
 ///
 /// ```
@@ -106,7 +108,9 @@ impl CachesBuilder {
     ///
     /// Names are matched without regard to case; an unknown one under
     /// `CACHES__` is an error. An alias that no source has is made by setting
-    /// its `__BACKEND`. Lists are written as JSON or with commas.
+    /// its `__BACKEND`. Lists are written as JSON or with commas. On an alias
+    /// in Django's spelling they are those of the native one, but that its
+    /// `__BACKEND` can be a dotted path of Django's.
     pub fn env(self) -> Self {
         self.env_from(std::env::vars_os())
     }

@@ -43,23 +43,58 @@
 //! # Settings
 //!
 //! Every alias has [`ALIAS_SETTINGS`]; its backend's own stand under `options`.
-//! In a file the aliases stand under `caches`; environment variables such as
-//! `CACHES__DEFAULT__TIMEOUT=60` go on top. An empty map means memory under
-//! `default`. A configuration is checked as a whole, and an error names the
-//! alias, the setting and what would be accepted, but never a value.
+//! `docs/settings.md` lists them all. In a file the aliases stand under
+//! `caches`; environment variables such as `CACHES__DEFAULT__TIMEOUT=60` go on
+//! top. An empty map means memory under `default`. A configuration is checked
+//! as a whole, and an error names the alias, the setting and what would be
+//! accepted, but never a value. [`Registry::json_schema`] makes a JSON Schema
+//! by which editors complete and check; the library's own is
+//! `docs/caches.schema.json`.
+//!
+//! # Django's settings
+//!
+//! What `json.dumps(settings.CACHES)` of a Django project writes loads as it
+//! stands, from JSON, TOML, any serde map, or code
+//! ([`AliasSettings::django`]), with the environment on top as above:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> cache_sdk::Result<()> {
+//! let caches = cache_sdk::Caches::from_json(r#"{
+//!     "default": {
+//!         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+//!         "LOCATION": "unique-snowflake",
+//!         "TIMEOUT": null,
+//!         "KEY_PREFIX": "shop",
+//!         "OPTIONS": {"MAX_ENTRIES": 1000}
+//!     }
+//! }"#).await?;
+//! assert_eq!(caches.default()?.key_prefix(), "shop");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What Django does where nothing is set holds in its spelling too: such a
+//! store has at most 300 entries, and those without a `LOCATION` are one. A
+//! backend or a key function of the project's own loads once the program has
+//! registered one under its dotted path. `docs/django-settings.md` says what
+//! becomes of each path and each option.
 //!
 //! # Events
 //!
 //! Beside those of [`cache_core`], the `tracing` target `cache::config` warns of
-//! aliases in one place whose key prefixes overlap, and of a file without
-//! `caches`.
+//! aliases in one place whose key prefixes overlap, of a file without
+//! `caches`, and of options in Django's spelling that have no effect; and it
+//! mentions, at the level info, an alias that holds Django's 300 entries.
 
 mod builder;
 mod caches;
 mod config;
+mod dotted_path;
 mod load;
 mod open;
 mod registry;
+mod schema;
 
 pub use builder::CachesBuilder;
 pub use caches::Caches;

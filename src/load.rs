@@ -33,7 +33,8 @@ impl Caches {
     }
 
     /// Opens the aliases of a JSON file, under `caches` or a bare map, with the
-    /// environment on top.
+    /// environment on top. What `json.dumps(settings.CACHES)` of a Django
+    /// project writes is one.
     ///
     /// # Errors
     ///
@@ -43,7 +44,18 @@ impl Caches {
     }
 
     /// Opens the aliases of a JSON text, under `caches` or a bare map, without
-    /// the environment.
+    /// the environment. `CACHES` of a Django project is one:
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> cache_sdk::Result<()> {
+    /// let caches = cache_sdk::Caches::from_json(
+    ///     r#"{"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}"#,
+    /// ).await?;
+    /// assert!(caches.default()?.aping().await.is_ok());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

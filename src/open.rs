@@ -8,15 +8,16 @@ use cache_core::{
     Shared, Trip, TripSettings, has_prefix,
 };
 
-use crate::config::{Alias, AliasTable, Problems, check_alias};
+use crate::config::{Alias, AliasTable, BackendTables, Note, Problems, check_alias, in_django_words};
+use crate::dotted_path::{self, Found};
 use crate::registry::Registry;
 
 /// An alias whose settings are fine, and what it is opened with.
 struct Checked<'r> {
     alias: Alias,
-    backend_name: String,
-    backend: &'r Arc<dyn cache_core::Backend>,
+    found: Found<'r>,
     format: Format,
+    is_django: bool,
 }
 
 /// Checks all aliases first, so that nothing is opened of a configuration with
@@ -35,6 +36,7 @@ pub(crate) async fn open_all(
         }
     }
     problems.into_result()?;
+    tell(&checked);
     warn_of_overlaps(&checked);
 
     let shared = Shared::default();
@@ -42,9 +44,14 @@ pub(crate) async fn open_all(
     let mut problems = Problems::default();
     let mut failed = None;
     for (name, alias) in checked {
+        let (is_django, django) = (alias.is_django, alias.found.django);
         match open(name, alias, registry, clock, &shared).await {
             Ok(cache) => drop(caches.insert(name.to_owned(), cache)),
-            Err(error) if error.kind() == ErrorKind::Config => problems.in_alias(name, detail_of(&error)),
+            Err(error) if error.kind() == ErrorKind::Config => {
+                let detail = detail_of(&error);
+                let detail = if is_django { in_django_words(&detail, django) } else { detail };
+                problems.in_alias(name, detail);
+            }
             Err(error) => failed = Some(error.with_operation(Operation::Open).with_alias(&name.into())),
         }
     }
@@ -60,19 +67,47 @@ pub(crate) async fn open_all(
 }
 
 fn check<'r>(table: &AliasTable, registry: &'r Registry) -> Result<Checked<'r>, Vec<String>> {
-    let backend_name = table.backend().map_err(|problem| vec![problem])?;
-    let backend = registry.backend(&backend_name).map_err(|problem| vec![problem])?;
-    let alias = check_alias(table, &backend_name, backend.options())?;
     let mut problems = Vec::new();
+    let found = table.backend().and_then(|name| Ok((name, find(name, table.is_django(), registry)?)));
+    let found = found.map_err(|problem| problems.push(problem)).ok();
+    let tables = found.as_ref().map(|(name, found)| BackendTables {
+        name,
+        options: found.backend.options(),
+        django: found.django,
+    });
+    let alias = check_alias(table, tables.as_ref(), &mut problems);
     if let Some(name) = &alias.key_function {
         problems.extend(registry.key_function(name).err());
     }
     problems.extend(key_check(&alias, registry).err());
-    match format(&alias, registry) {
-        Ok(format) if problems.is_empty() => Ok(Checked { alias, backend_name, backend, format }),
-        outcome => {
-            problems.extend(outcome.err());
-            Err(problems)
+    let format = format(&alias, registry).map_err(|problem| problems.push(problem));
+    match (found, format) {
+        (Some((_, found)), Ok(format)) if problems.is_empty() => {
+            Ok(Checked { alias, found, format, is_django: table.is_django() })
+        }
+        _ => Err(problems),
+    }
+}
+
+/// The backend of this name, as the alias's spelling understands it.
+fn find<'r>(name: &str, is_django: bool, registry: &'r Registry) -> Result<Found<'r>, String> {
+    if is_django {
+        return dotted_path::find(name, registry);
+    }
+    match registry.backend(name) {
+        Ok((registered, backend)) => Ok(Found { registered, backend, django: None }),
+        Err(unknown) => Err(dotted_path::hint(name, registry).unwrap_or(unknown)),
+    }
+}
+
+/// Logs what is worth knowing of settings that are fine.
+fn tell(checked: &BTreeMap<&str, Checked<'_>>) {
+    for (name, Checked { alias, .. }) in checked {
+        for note in &alias.notes {
+            match note {
+                Note::Info(text) => tracing::info!(target: "cache::config", "alias `{name}`: {text}"),
+                Note::Warning(text) => tracing::warn!(target: "cache::config", "alias `{name}`: {text}"),
+            }
         }
     }
 }
@@ -84,14 +119,14 @@ async fn open(
     clock: &Arc<dyn Clock>,
     shared: &Shared,
 ) -> Result<Cache, Error> {
-    let Checked { alias, backend, format, .. } = checked;
+    let Checked { alias, found, format, .. } = checked;
     let key_check = key_check(&alias, registry).unwrap_or_default();
     let mut context = Context::new(name).with_clock(Arc::clone(clock));
     context.max_value_bytes = format.max_value_bytes();
     context.shared = shared.clone();
     context.deadline = alias.deadline.unwrap_or(context.deadline);
 
-    let (store, deadline) = match backend.open(alias.settings, &context).await? {
+    let (store, deadline) = match found.backend.open(alias.settings, &context).await? {
         Opened::Local(store) => (store, alias.deadline),
         Opened::Remote { leader, replicas } if replicas.is_empty() => {
             let settings = TripSettings::new(name, context.deadline, Arc::clone(clock))
@@ -183,8 +218,8 @@ fn warn_of_overlaps(checked: &BTreeMap<&str, Checked<'_>>) {
 }
 
 fn same_place(one: &Checked<'_>, other: &Checked<'_>) -> bool {
-    let place = |checked: &Checked<'_>| checked.backend.place(&checked.alias.settings);
-    one.backend_name == other.backend_name && place(one).is_some() && place(one) == place(other)
+    let place = |checked: &Checked<'_>| checked.found.backend.place(&checked.alias.settings);
+    one.found.registered == other.found.registered && place(one).is_some() && place(one) == place(other)
 }
 
 /// Whether a clear of the one alias takes keys of the other. Where prefixes are

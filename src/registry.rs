@@ -104,12 +104,17 @@ impl Registry {
         Ok(())
     }
 
-    pub(crate) fn backend(&self, name: &str) -> Result<&Arc<dyn Backend>, String> {
-        self.backends.get(name).ok_or_else(|| {
-            if let Some((_, feature, false)) = FEATURES.iter().find(|(backend, ..)| *backend == name) {
-                return format!("the backend `{name}` needs the cargo feature `{feature}` of cache-sdk");
-            }
-            unknown("backend", name, &[], self.backends.keys())
+    /// The backends by their registered names, sorted.
+    pub fn backends(&self) -> impl Iterator<Item = (&str, &Arc<dyn Backend>)> + Clone {
+        self.backends.iter().map(|(name, backend)| (name.as_str(), backend))
+    }
+
+    pub(crate) fn backend(&self, name: &str) -> Result<(&str, &Arc<dyn Backend>), String> {
+        self.backends.get_key_value(name).map(|(name, backend)| (name.as_str(), backend)).ok_or_else(|| {
+            needs_feature(name).map_or_else(
+                || unknown("backend", name, &[], self.backends.keys()),
+                |needs| format!("the backend `{name}` {needs}"),
+            )
         })
     }
 
@@ -127,6 +132,21 @@ impl Registry {
 
     pub(crate) fn codec(&self, name: &str) -> Result<&(u8, Arc<dyn Codec>), String> {
         self.codecs.get(name).ok_or_else(|| unknown("codec", name, CODECS, self.codecs.keys()))
+    }
+
+    /// What `key_function` of an alias can be.
+    pub(crate) fn key_function_names(&self) -> impl Iterator<Item = &str> {
+        KEY_FUNCTIONS.iter().copied().chain(self.key_functions.keys().map(String::as_str))
+    }
+
+    /// What `key_check` of an alias can be.
+    pub(crate) fn key_check_names(&self) -> impl Iterator<Item = &str> {
+        KEY_CHECKS.iter().copied().chain(self.validators.keys().map(String::as_str))
+    }
+
+    /// What `codec` of an alias can be.
+    pub(crate) fn codec_names(&self) -> impl Iterator<Item = &str> {
+        CODECS.iter().copied().chain(self.codecs.keys().map(String::as_str))
     }
 
     /// All registered codecs by tag: readers go by it.
@@ -151,9 +171,15 @@ fn free<T>(name: &str, taken: &BTreeMap<String, T>, reserved: &[&str], what: &st
     Ok(())
 }
 
+/// What is to be said of a backend of this workspace that is not compiled in.
+pub(crate) fn needs_feature(backend: &str) -> Option<String> {
+    let (_, feature, _) = FEATURES.iter().find(|(name, _, is_on)| *name == backend && !is_on)?;
+    Some(format!("needs the cargo feature `{feature}` of cache-sdk"))
+}
+
 /// A name that is not one, such as a pasted URL, may hold a secret and is not
 /// repeated.
-fn shown(name: &str) -> String {
+pub(crate) fn shown(name: &str) -> String {
     let is_name = name.chars().all(|character| character.is_alphanumeric() || "._-".contains(character));
     if is_name { format!(" `{name}`") } else { String::new() }
 }

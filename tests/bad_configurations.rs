@@ -1,26 +1,15 @@
 //! Every mistake that a user can make in a configuration, and the message that
 //! it gets: the alias, the setting, what would be accepted, and no value.
 #![cfg(feature = "mem")]
-#![allow(clippy::print_stdout, reason = "`--nocapture` shows every message")]
+
+mod refused;
 
 use std::ffi::OsString;
 
 use cache_sdk::core::{Context, Opened};
-use cache_sdk::{AliasSettings, Backend, Caches, CachesBuilder, ErrorKind, Result, Settings};
+use cache_sdk::{AliasSettings, Backend, Caches, CachesBuilder, Result, Settings};
 
-const PASSWORD: &str = "hunter2";
-
-/// Opens, fails, and says so in these words; the password is in none of them.
-async fn refused(builder: CachesBuilder, message: &str) {
-    let debug = format!("{builder:?}");
-    let error = builder.open().await.expect_err("this cannot be used");
-    println!("{error}");
-    assert_eq!(error.kind(), ErrorKind::Config);
-    assert_eq!(error.to_string(), format!("opening failed: configuration: {message}"));
-    for text in [debug, format!("{error:?}"), error.to_string()] {
-        assert!(!text.contains(PASSWORD), "{text}");
-    }
-}
+use crate::refused::{PASSWORD, refused};
 
 fn toml(text: &str) -> CachesBuilder {
     Caches::builder().toml(text)
@@ -43,7 +32,7 @@ async fn an_unknown_setting() {
 async fn an_unknown_option() {
     refused(
         toml("[caches.default]\nbackend = 'mem'\noptions.max_entrys = 5"),
-        "alias `default`: `max_entrys` is not an option of `mem`; accepted: `max_entries`, `values`, `check_encoding`; did you mean `max_entries`?",
+        "alias `default`: `max_entrys` is not an option of `mem`; accepted: `max_entries`, `max_bytes`, `eviction`, `cull_frequency`, `values`, `check_encoding`; did you mean `max_entries`?",
     )
     .await;
 }
@@ -207,7 +196,7 @@ async fn an_environment_variable_of_no_setting() {
     .await;
     refused(
         env(toml("[caches.default]\nbackend = 'mem'"), "CACHES__DEFAULT__OPTIONS__MAX_ENTRYS", "5"),
-        "alias `default`: `CACHES__DEFAULT__OPTIONS__MAX_ENTRYS` names no setting; accepted: `max_entries`, `values`, `check_encoding`; did you mean `max_entries`?",
+        "alias `default`: `CACHES__DEFAULT__OPTIONS__MAX_ENTRYS` names no setting; accepted: `max_entries`, `max_bytes`, `eviction`, `cull_frequency`, `values`, `check_encoding`; did you mean `max_entries`?",
     )
     .await;
 }
@@ -334,8 +323,8 @@ async fn shapes_that_hold_no_aliases() {
 #[tokio::test]
 async fn everything_that_is_wrong_is_said_at_once() {
     refused(
-        toml("[caches.a]\nbackend = 'mem'\ntimeuot = 5\nversion = -1\n[caches.b]\nbackend = 'men'"),
-        "3 problems: alias `a`: `timeuot` is not a setting; did you mean `timeout`?; alias `a`: `version`: expected a whole number from 0, found a number; alias `b`: there is no backend `men`; there are `dummy`, `mem`; did you mean `mem`?",
+        toml("[caches.a]\nbackend = 'mem'\ntimeuot = 5\nversion = -1\n[caches.b]\nbackend = 'men'\ncodec = 'jsno'"),
+        "4 problems: alias `a`: `timeuot` is not a setting; did you mean `timeout`?; alias `a`: `version`: expected a whole number from 0, found a number; alias `b`: there is no backend `men`; there are `dummy`, `mem`; did you mean `mem`?; alias `b`: there is no codec `jsno`; there are `msgpack`, `json`, `postcard`, `raw`; did you mean `json`?",
     )
     .await;
 }

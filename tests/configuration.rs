@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use cache_sdk::{AliasSettings, Caches, ErrorKind, Life, Timeout};
@@ -162,50 +161,8 @@ async fn all_can_be_asked_and_closed_at_once() {
 }
 
 #[tokio::test]
-async fn aliases_in_one_place_with_overlapping_prefixes_are_warned_of() {
-    let alias = |prefix: &str| AliasSettings::new("mem").location(["hall"]).set("key_prefix", prefix);
-    let warned = async |one: &str, other: &str| {
-        let log = Log::default();
-        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer({
-            let log = log.clone();
-            move || log.clone()
-        });
-        let _guard = tracing::subscriber::set_default(subscriber.finish());
-        let caches = Caches::builder().alias("one", alias(one)).alias("other", alias(other));
-        caches.open().await.expect("a warning is no error");
-        log.text()
-    };
-    let text = warned("a", "a:1").await;
-    assert!(text.contains("cache::config") && text.contains("clearing `one` clears `other` too"), "{text}");
-    assert!(warned("", ":7").await.contains("clearing `one` clears `other` too"));
-    for (one, other) in [("a", "a"), ("a", "b"), ("a", "ab"), ("a", "a:b"), ("", "a")] {
-        assert_eq!(warned(one, other).await, "", "{one:?} and {other:?}");
-    }
-}
-
-#[tokio::test]
 async fn a_file_is_read_with_the_environment_on_top() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/caches.toml");
     let caches = Caches::from_toml_file(path).await.expect("the quickstart's file is fine");
     assert_eq!(caches.aliases().collect::<Vec<_>>(), ["default", "dummy", "encoded", "sessions"]);
-}
-
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().expect("nobody panicked").clone()).expect("it is text")
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("nobody panicked").write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Number, Value as Json};
 
 /// Reads any self-describing format, and remembers a key that stands twice:
 /// JSON parsers take the last one without a word.
@@ -41,7 +41,8 @@ impl<'de> Visitor<'de> for Document<'_> {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
-        Ok(Json::from(value))
+        // A number that JSON lacks is not to be taken for null.
+        Ok(Number::from_f64(value).map_or_else(|| Json::from(value.to_string()), Json::Number))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Json, E> {

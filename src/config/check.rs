@@ -1,0 +1,140 @@
+//! From the settings of one alias, in either spelling, to checked ones.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use cache_core::{ClearScope, OnDecodeError, OnError, SettingValue, Settings, Timeout};
+
+use super::alias::{AliasTable, Path};
+use super::problems::{listed, suggestion};
+use super::settings::{ALIAS_SETTINGS, BackendTables, Note, Values};
+use super::{django, native};
+
+/// One alias, checked.
+#[derive(Debug)]
+pub(crate) struct Alias {
+    pub(crate) settings: Settings,
+    pub(crate) timeout: Timeout,
+    pub(crate) key_prefix: String,
+    pub(crate) version: u64,
+    pub(crate) key_function: Option<String>,
+    pub(crate) key_check: Option<String>,
+    pub(crate) codec: Option<String>,
+    pub(crate) schema: Option<u32>,
+    pub(crate) plain: bool,
+    pub(crate) on_error: OnError,
+    pub(crate) on_decode_error: OnDecodeError,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) max_value_bytes: Option<usize>,
+    pub(crate) clear: ClearScope,
+    pub(crate) notes: Vec<Note>,
+}
+
+/// Checks one alias against the tables, as far as they are known; what is
+/// wrong is told all at once.
+pub(crate) fn check_alias(
+    table: &AliasTable,
+    backend: Option<&BackendTables<'_>>,
+    problems: &mut Vec<String>,
+) -> Alias {
+    let read = if table.is_django() { django::read } else { native::read };
+    let mut values = read(table.written(), backend, problems);
+    put_environment_on_top(table, backend, &mut values, problems);
+    if table.is_django() {
+        django::fill_in_defaults(backend, &mut values);
+    }
+    Alias::new(values)
+}
+
+fn put_environment_on_top(
+    table: &AliasTable,
+    backend: Option<&BackendTables<'_>>,
+    values: &mut Values,
+    problems: &mut Vec<String>,
+) {
+    for (path, value) in table.environment() {
+        let (table, values, name) = match (path, backend) {
+            (Path::Setting(name), _) => (ALIAS_SETTINGS, &mut values.settings, name),
+            (Path::Option(name), Some(backend)) => (backend.options, &mut values.options, name),
+            (Path::Option(_), None) => continue,
+        };
+        let Some(setting) = table.iter().find(|setting| setting.name.eq_ignore_ascii_case(name)) else {
+            let names = table.iter().map(|setting| setting.name);
+            let accepted = listed(names.clone());
+            let similar = suggestion(name, names);
+            problems.push(format!("`{}` names no setting; accepted: {accepted}{similar}", value.variable));
+            continue;
+        };
+        match setting.read_text(&value.text) {
+            Ok(read) => drop(values.insert(setting.name, read)),
+            Err(problem) => problems.push(format!("`{}`: {problem}", value.variable)),
+        }
+    }
+}
+
+impl Alias {
+    fn new(values: Values) -> Self {
+        let Values { settings: mut values, options, notes } = values;
+        let values = &mut values;
+        let location = list(values, "location").unwrap_or_default();
+        let settings = options
+            .into_iter()
+            .fold(Settings::new(location), |settings, (name, value)| settings.with(name, value));
+        Self {
+            settings,
+            notes,
+            timeout: match values.get("timeout") {
+                Some(SettingValue::Timeout(timeout)) => *timeout,
+                _ => Timeout::After(Duration::from_mins(5)),
+            },
+            key_prefix: text(values, "key_prefix").unwrap_or_default(),
+            version: integer(values, "version").unwrap_or(1),
+            key_function: text(values, "key_function").filter(|name| name != "default"),
+            key_check: text(values, "key_check").filter(|name| name != "warn"),
+            codec: text(values, "codec").filter(|name| name != "msgpack"),
+            schema: integer(values, "schema"),
+            plain: values.get("plain") == Some(&SettingValue::Boolean(true)),
+            on_error: match text(values, "on_error").as_deref() {
+                Some("miss") => OnError::Miss,
+                _ => OnError::Error,
+            },
+            on_decode_error: match text(values, "on_decode_error").as_deref() {
+                Some("error") => OnDecodeError::Error,
+                _ => OnDecodeError::Miss,
+            },
+            deadline: match values.get("deadline") {
+                Some(SettingValue::Duration(deadline)) => Some(*deadline),
+                _ => None,
+            },
+            max_value_bytes: integer(values, "max_value_bytes"),
+            clear: match text(values, "clear").as_deref() {
+                Some("all") => ClearScope::All,
+                _ => ClearScope::Prefix,
+            },
+        }
+    }
+}
+
+type Named = BTreeMap<&'static str, SettingValue>;
+
+fn text(values: &mut Named, name: &str) -> Option<String> {
+    match values.remove(name) {
+        Some(SettingValue::Text(text)) => Some(text),
+        _ => None,
+    }
+}
+
+fn list(values: &mut Named, name: &str) -> Option<Vec<String>> {
+    match values.remove(name) {
+        Some(SettingValue::List(list)) => Some(list),
+        _ => None,
+    }
+}
+
+/// The table bounds the number, so that it fits.
+fn integer<T: TryFrom<i64>>(values: &Named, name: &str) -> Option<T> {
+    match values.get(name) {
+        Some(SettingValue::Integer(number)) => T::try_from(*number).ok(),
+        _ => None,
+    }
+}

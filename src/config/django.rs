@@ -1,0 +1,252 @@
+//! An alias in Django's spelling: upper case, and what the client takes under
+//! `OPTIONS`. What it sets is told by the native names from here on.
+
+use std::time::Duration;
+
+use cache_core::{DjangoEffect, DjangoSpelling, Setting, SettingKind, SettingValue, Timeout};
+use serde_json::{Map, Value as Json};
+
+use super::problems::{listed, suggestion};
+use super::settings::{ALIAS_SETTINGS, BackendTables, Note, Values};
+
+/// What stands at the top of an alias, and the native names.
+pub(crate) const DJANGO_SETTINGS: &[(&str, &str)] = &[
+    ("BACKEND", "backend"),
+    ("LOCATION", "location"),
+    ("TIMEOUT", "timeout"),
+    ("OPTIONS", OPTIONS),
+    ("KEY_PREFIX", "key_prefix"),
+    ("VERSION", "version"),
+    ("KEY_FUNCTION", "key_function"),
+];
+
+const OPTIONS: &str = "options";
+
+/// Names that Django once took at the top, in lower case, and where they belong.
+const LEGACY: &[(&str, &str)] = &[
+    ("timeout", "`TIMEOUT`"),
+    ("max_entries", "`MAX_ENTRIES` under `OPTIONS`"),
+    ("cull_frequency", "`CULL_FREQUENCY` under `OPTIONS`"),
+];
+
+/// Django's own key function, which joins prefix, version and key as ours does.
+pub(crate) const DEFAULT_KEY_FUNCTION: &str = "django.core.cache.backends.base.default_key_func";
+
+/// Whether an alias is in Django's spelling: one of its names is enough.
+pub(super) fn is_django(table: &Map<String, Json>) -> bool {
+    table.keys().any(|name| native_name(name).is_some())
+}
+
+fn native_name(name: &str) -> Option<&'static str> {
+    DJANGO_SETTINGS.iter().find(|(django, _)| *django == name).map(|(_, native)| *native)
+}
+
+/// Reads the alias. Where it is not known which backend it is of, its options
+/// cannot be checked, but all else can.
+pub(super) fn read(
+    table: &Map<String, Json>,
+    backend: Option<&BackendTables<'_>>,
+    problems: &mut Vec<String>,
+) -> Values {
+    let mut values = Values::default();
+    problems.extend(names_of_another_spelling(table));
+    for (name, value) in table {
+        let outcome = match native_name(name) {
+            // Whoever looks for the backend has read it.
+            None | Some("backend") => continue,
+            Some(OPTIONS) => {
+                read_options(value, backend, &mut values, problems);
+                continue;
+            }
+            Some("timeout") => timeout(value).map(|timeout| Some(("timeout", timeout))),
+            Some(native) => setting(native, value),
+        };
+        match outcome {
+            Ok(read) => values.settings.extend(read),
+            Err(problem) => problems.push(format!("`{name}`: {problem}")),
+        }
+    }
+    values
+}
+
+/// Sets what holds in this spelling unless `OPTIONS` or the environment says
+/// otherwise.
+pub(super) fn fill_in_defaults(backend: Option<&BackendTables<'_>>, values: &mut Values) {
+    let Some(BackendTables { options, django: Some(django), .. }) = backend else { return };
+    if let Some(location) = django.location {
+        values.settings.entry("location").or_insert_with(|| SettingValue::List(vec![location.to_owned()]));
+    }
+    for (name, text) in django.defaults {
+        let Some(option) = options.iter().find(|option| option.name == *name) else { continue };
+        let Ok(value) = option.read_text(text) else { continue };
+        if values.options.contains_key(option.name) {
+            continue;
+        }
+        values.options.insert(option.name, value);
+        if *name == "max_entries" {
+            let more = django_name(django, name)
+                .map_or_else(String::new, |name| format!("; `{name}` under `OPTIONS` sets more"));
+            values.notes.push(Note::Info(format!("it holds {text} entries at most, as in Django{more}")));
+        }
+    }
+}
+
+/// What a backend says of its native settings, in the words of who wrote
+/// Django's.
+pub(crate) fn in_django_words(detail: &str, django: Option<&DjangoSpelling>) -> String {
+    let settings = DJANGO_SETTINGS.iter().map(|(django, native)| (*native, (*django).to_owned()));
+    let options =
+        django.map_or(&[][..], |django| django.options).iter().filter_map(|option| match option.effect {
+            DjangoEffect::Means(native) => Some((native, format!("OPTIONS.{}", option.name))),
+            _ => None,
+        });
+    settings.chain(options).fold(detail.to_owned(), |detail, (native, django)| {
+        detail.replace(&format!("`{native}`"), &format!("`{django}`"))
+    })
+}
+
+fn django_name(django: &DjangoSpelling, native: &str) -> Option<&'static str> {
+    let means = |effect| matches!(effect, DjangoEffect::Means(name) if name == native);
+    django.options.iter().find(|option| means(option.effect)).map(|option| option.name)
+}
+
+/// Names that Django does not take at the top.
+fn names_of_another_spelling(table: &Map<String, Json>) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut native = Vec::new();
+    for name in table.keys().map(String::as_str).filter(|name| native_name(name).is_none()) {
+        if let Some((_, place)) = LEGACY.iter().find(|(legacy, _)| *legacy == name) {
+            problems.push(format!("`{name}`: in Django's spelling it is {place}"));
+        } else if name == OPTIONS || ALIAS_SETTINGS.iter().any(|setting| setting.name == name) {
+            native.push(name);
+        } else {
+            let names = DJANGO_SETTINGS.iter().map(|(django, _)| *django);
+            let accepted = listed(names.clone());
+            let similar = suggestion(name, names);
+            problems.push(format!("`{name}` is not a setting of Django's; accepted: {accepted}{similar}"));
+        }
+    }
+    if !native.is_empty() {
+        let django = listed(table.keys().map(String::as_str).filter(|name| native_name(name).is_some()));
+        problems.push(format!(
+            "it is written in both spellings, {} natively and {django} as in Django: write all of it in one",
+            listed(native),
+        ));
+    }
+    problems
+}
+
+/// A setting that is read as the native one of that name, but for what Django
+/// takes beside it. `None` is as good as absent.
+fn setting(native: &str, value: &Json) -> Result<Option<(&'static str, SettingValue)>, String> {
+    let Some(setting) = ALIAS_SETTINGS.iter().find(|setting| setting.name == native) else { return Ok(None) };
+    let read = match (native, value) {
+        ("key_function", Json::Null) => None,
+        ("key_function", Json::String(name)) if name == DEFAULT_KEY_FUNCTION => None,
+        _ => Some(read_number_or(setting, value)?),
+    };
+    // Django's own default is the empty text.
+    let is_nowhere =
+        |place: &SettingValue| matches!(place, SettingValue::List(places) if places.concat().is_empty());
+    Ok(read.filter(|value| native != "location" || !is_nowhere(value)).map(|value| (setting.name, value)))
+}
+
+/// Reads a whole number also from text.
+fn read_number_or(setting: &Setting, value: &Json) -> Result<SettingValue, String> {
+    let number = match (setting.kind, value) {
+        (SettingKind::Integer(..), Json::String(text)) => text.trim().parse::<i64>().ok(),
+        _ => None,
+    };
+    number.map_or_else(|| setting.read(value), |number| setting.read(&number.into()))
+}
+
+/// `None` in Django is forever; a fraction of a second is dropped, and what
+/// is not above zero stores nothing.
+fn timeout(value: &Json) -> Result<SettingValue, String> {
+    let life = match value {
+        Json::Null => return Ok(SettingValue::Timeout(Timeout::Forever)),
+        Json::Number(number) => match number.as_u64() {
+            Some(seconds) => Some(Duration::from_secs(seconds)),
+            None => number.as_f64().and_then(|s| Duration::try_from_secs_f64(s.trunc().max(0.0)).ok()),
+        },
+        Json::String(text) => {
+            let seconds = text.trim().parse::<i64>().ok();
+            seconds.map(|seconds| Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+        }
+        _ => None,
+    };
+    life.map(|life| SettingValue::Timeout(Timeout::After(life))).ok_or_else(|| {
+        "expected seconds as a number, a whole number as text, or null, which is forever; Django would silently \
+         take 300"
+            .to_owned()
+    })
+}
+
+fn read_options(
+    value: &Json,
+    backend: Option<&BackendTables<'_>>,
+    values: &mut Values,
+    problems: &mut Vec<String>,
+) {
+    let Json::Object(own) = value else {
+        problems.push("`OPTIONS` has to be a table".to_owned());
+        return;
+    };
+    let Some(backend) = backend else { return };
+    for (name, value) in own {
+        if let Err(problem) = read_option(name, value, backend, values) {
+            problems.push(problem);
+        }
+    }
+}
+
+fn read_option(
+    name: &str,
+    value: &Json,
+    backend: &BackendTables<'_>,
+    values: &mut Values,
+) -> Result<(), String> {
+    let Some(option) = option_of(name, backend, values)? else { return Ok(()) };
+    let read = read_number_or(option, value).map_err(|problem| format!("`OPTIONS.{name}`: {problem}"))?;
+    match values.options.insert(option.name, read) {
+        None => Ok(()),
+        Some(_) => Err(format!("`OPTIONS.{name}`: another name in `OPTIONS` means the same")),
+    }
+}
+
+/// The option of ours that is meant, if any.
+fn option_of(
+    name: &str,
+    backend: &BackendTables<'_>,
+    values: &mut Values,
+) -> Result<Option<&'static Setting>, String> {
+    let ours = |wanted: &str| backend.options.iter().find(|option| option.name.eq_ignore_ascii_case(wanted));
+    let Some(django) = backend.django else {
+        let names = backend.options.iter().map(|option| option.name);
+        return ours(name).map(Some).ok_or_else(|| unknown_option(name, backend, names));
+    };
+    let Some(option) = django.options.iter().find(|option| option.name == name) else {
+        return Err(unknown_option(name, backend, django.options.iter().map(|option| option.name)));
+    };
+    match option.effect {
+        DjangoEffect::Means(native) => ours(native).map(Some).ok_or_else(|| {
+            format!("`OPTIONS.{name}` means `{native}`, which `{}` does not have", backend.name)
+        }),
+        DjangoEffect::Ignored(reason) => {
+            values.notes.push(Note::Warning(format!("`OPTIONS.{name}` has no effect: {reason}")));
+            Ok(None)
+        }
+        DjangoEffect::Refused(sentence) => Err(format!("`OPTIONS.{name}`: {sentence}")),
+        _ => Err(format!("`OPTIONS.{name}` is not supported yet")),
+    }
+}
+
+fn unknown_option(
+    name: &str,
+    backend: &BackendTables<'_>,
+    names: impl Iterator<Item = &'static str> + Clone,
+) -> String {
+    let accepted = listed(names.clone());
+    let similar = suggestion(name, names);
+    format!("`{name}` is not among the `OPTIONS` of `{}`; accepted: {accepted}{similar}", backend.name)
+}

@@ -1,0 +1,97 @@
+//! An alias in Django's spelling.
+
+use cache_core::{Backend, DjangoEffect, DjangoOption, DjangoSpelling, Setting, SettingKind};
+use serde_json::{Map, Value as Json, json};
+
+use super::alias::{of_backends, table};
+use super::kind::{of_names, of_setting};
+use crate::config::{ALIAS_SETTINGS, DEFAULT_KEY_FUNCTION, DJANGO_SETTINGS};
+use crate::dotted_path;
+use crate::registry::Registry;
+
+pub(super) fn alias(registry: &Registry) -> Json {
+    let settings = DJANGO_SETTINGS.iter().filter_map(|(name, native)| {
+        let setting = ALIAS_SETTINGS.iter().find(|setting| setting.name == *native)?;
+        let schema = match *native {
+            "timeout" => timeout(),
+            "key_function" => key_function(setting, registry),
+            _ => number_or_text(setting),
+        };
+        Some(((*name).to_owned(), schema))
+    });
+    let cases = dotted_path::names(registry).into_iter().filter_map(|name| {
+        let found = dotted_path::find(name, registry).ok()?;
+        Some((name.to_owned(), options(&**found.backend, found.django)))
+    });
+    let mut schema = of_backends(["BACKEND", "OPTIONS"], settings.collect(), cases);
+    schema["title"] = "An alias in Django's spelling".into();
+    schema
+}
+
+fn timeout() -> Json {
+    json!({
+        "description": "How many seconds entries live unless told otherwise: a fraction is dropped, `null` is \
+                        forever, and what is not above zero stores nothing.",
+        "default": 300,
+        "anyOf": [{"type": "null"}, {"type": "number"}, {"type": "string", "pattern": WHOLE_NUMBER}],
+    })
+}
+
+fn key_function(setting: &Setting, registry: &Registry) -> Json {
+    let mut schema = of_names(setting, registry.key_function_names().chain([DEFAULT_KEY_FUNCTION]));
+    schema["type"] = json!(["string", "null"]);
+    if let Some(names) = schema["enum"].as_array_mut() {
+        names.push(Json::Null);
+    }
+    schema
+}
+
+fn options(backend: &dyn Backend, django: Option<&DjangoSpelling>) -> Json {
+    let Some(django) = django else {
+        let any_case =
+            backend.options().iter().map(|option| (in_any_case(option.name), number_or_text(option)));
+        return json!({
+            "type": "object",
+            "patternProperties": any_case.collect::<Map<_, _>>(),
+            "additionalProperties": false,
+        });
+    };
+    let defaults =
+        |native: &str| django.defaults.iter().find(|(name, _)| *name == native).map(|(_, text)| *text);
+    let option = |option: &DjangoOption| match option.effect {
+        DjangoEffect::Means(native) => {
+            let ours = backend.options().iter().find(|setting| setting.name == native)?;
+            let mut ours = *ours;
+            ours.default = defaults(native).unwrap_or(ours.default);
+            Some((option.name.to_owned(), number_or_text(&ours)))
+        }
+        DjangoEffect::Ignored(reason) => {
+            Some((option.name.to_owned(), json!({"description": format!("It has no effect: {reason}.")})))
+        }
+        // Not among the properties, it is refused like any other.
+        _ => None,
+    };
+    table(django.options.iter().filter_map(option))
+}
+
+/// Django reads numbers from text too.
+fn number_or_text(setting: &Setting) -> Json {
+    let mut schema = of_setting(setting);
+    if matches!(setting.kind, SettingKind::Integer(..)) {
+        schema["type"] = json!(["integer", "string"]);
+        schema["pattern"] = WHOLE_NUMBER.into();
+    }
+    schema
+}
+
+const WHOLE_NUMBER: &str = r"^\s*[+-]?[0-9]+\s*$";
+
+/// A pattern of the name in upper, lower and mixed case.
+fn in_any_case(name: &str) -> String {
+    let letters = name.chars().map(|letter| match letter {
+        'a'..='z' | 'A'..='Z' => format!("[{}{}]", letter.to_ascii_uppercase(), letter.to_ascii_lowercase()),
+        '0'..='9' | '_' | '-' => letter.to_string(),
+        other => format!("\\u{{{:x}}}", u32::from(other)),
+    });
+    format!("^{}$", letters.collect::<String>())
+}
