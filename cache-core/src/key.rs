@@ -24,6 +24,8 @@ struct Space {
     prefix: Box<str>,
     version: u64,
     custom: bool,
+    /// Whether the second colon of each text is the last of the head.
+    ends_at_cut: bool,
 }
 
 /// The key of one entry.
@@ -56,13 +58,15 @@ impl KeySpace {
     /// The space of keys `prefix:version:name`.
     pub fn new(prefix: &str, version: u64) -> Self {
         let head = format!("{prefix}:{version}:").into();
-        Self(Arc::new(Space { head, prefix: prefix.into(), version, custom: false }))
+        let ends_at_cut = !prefix.contains(':');
+        Self(Arc::new(Space { head, prefix: prefix.into(), version, custom: false, ends_at_cut }))
     }
 
     /// A space whose keys have the text that a custom key function made; the
     /// name of such a key is its whole text.
     pub fn custom(prefix: &str, version: u64) -> Self {
-        Self(Arc::new(Space { head: "".into(), prefix: prefix.into(), version, custom: true }))
+        let (head, prefix) = ("".into(), prefix.into());
+        Self(Arc::new(Space { head, prefix, version, custom: true, ends_at_cut: false }))
     }
 
     /// The `key_prefix` of the alias.
@@ -176,13 +180,13 @@ impl Hash for Key<'_> {
             let colons = text.iter().enumerate().filter(|(_, byte)| **byte == b':');
             colons.map(|(place, _)| place + 1).nth(1).unwrap_or(0)
         };
-        if head.is_empty() {
+        if self.space.0.ends_at_cut {
+            state.write(head.as_bytes());
+            state.write(name.as_bytes());
+        } else if head.is_empty() {
             let (before, behind) = name.as_bytes().split_at(cut_at(name.as_bytes()));
             state.write(before);
             state.write(behind);
-        } else if !self.prefix().as_bytes().contains(&b':') {
-            state.write(head.as_bytes());
-            state.write(name.as_bytes());
         } else {
             let (before, behind) = head.as_bytes().split_at(cut_at(head.as_bytes()));
             let mut rest: SmallVec<[u8; INLINE]> = SmallVec::with_capacity(behind.len() + name.len());

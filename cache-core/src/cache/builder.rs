@@ -8,6 +8,7 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::key_check::has_blanks;
 use super::{Alias, Cache, ClearScope, KeyCheck, KeyFunction, OnDecodeError, OnError};
 use crate::async_cache::AsyncCache;
 use crate::backend::Context;
@@ -208,6 +209,7 @@ impl CacheBuilder {
             timeout: self.timeout,
             key_function: self.key_function,
             key_check: self.key_check,
+            head_has_blanks: has_blanks(space.head()),
             warned: AtomicU8::new(0),
             logged: AtomicU8::new(0),
             on_error: self.on_error,

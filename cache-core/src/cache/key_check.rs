@@ -20,6 +20,7 @@ enum Rule {
 impl Cache {
     /// What the key of this name is made of: the name itself, or the text of
     /// a custom key function.
+    #[inline]
     pub(super) fn name<'a>(&self, operation: Operation, name: &'a str) -> Result<Cow<'a, str>> {
         if self.alias.is_closed.load(Ordering::Relaxed) {
             return Err(self.failed(operation, Error::new(ErrorKind::Closed, "the cache has been closed")));
@@ -28,6 +29,7 @@ impl Cache {
     }
 
     /// As [`name`](Self::name), for one name of many.
+    #[inline]
     pub(super) fn checked_name<'a>(&self, name: &'a str) -> Result<Cow<'a, str>> {
         let name = match &self.alias.key_function {
             None => Cow::Borrowed(name),
@@ -53,7 +55,7 @@ impl Alias {
                 if length > MAX_PORTABLE_BYTES {
                     self.complain(Rule::Length)?;
                 }
-                if has_blanks(name) || has_blanks(space.head()) {
+                if has_blanks(name) || self.head_has_blanks {
                     self.complain(Rule::Characters)?;
                 }
                 Ok(())
@@ -85,8 +87,44 @@ impl Alias {
 }
 
 /// Django's rule: U+0000 to U+0020, and U+007F.
+///
+/// In pieces of a fixed length, each of which is a few wide comparisons; the
+/// last overlaps the one before it, so that no single bytes are left over.
+#[inline]
+pub(super) fn has_blanks(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    if let Some(last) = bytes.last_chunk::<16>() {
+        return bytes.as_chunks::<16>().0.iter().any(|piece| any_blank(piece)) | any_blank(last);
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        return any_blank(first) | any_blank(last);
+    }
+    any_blank(bytes)
+}
+
 #[inline]
 #[expect(clippy::needless_bitwise_bool, reason = "without branches it compiles to wide comparisons")]
-fn has_blanks(text: &str) -> bool {
-    text.bytes().fold(false, |found, byte| found | (byte <= b' ') | (byte == 0x7F))
+fn any_blank(bytes: &[u8]) -> bool {
+    bytes.iter().fold(false, |found, byte| found | (*byte <= b' ') | (*byte == 0x7F))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_blanks;
+
+    #[test]
+    fn a_blank_is_found_at_any_place_of_a_name_of_any_length() {
+        for length in 0..70 {
+            let name = "x".repeat(length);
+            assert!(!has_blanks(&name));
+            for place in 0..length {
+                for blank in [" ", "\0", "\n", "\x7F"] {
+                    let mut name = name.clone();
+                    name.replace_range(place..=place, blank);
+                    assert!(has_blanks(&name), "at {place} of {length}");
+                }
+            }
+        }
+        assert!(!has_blanks("!\u{80}\u{20ac}~"));
+    }
 }

@@ -85,6 +85,8 @@ struct Alias {
     timeout: Timeout,
     key_function: Option<KeyFunction>,
     key_check: KeyCheck,
+    /// Whether there are blanks before the name, in every key.
+    head_has_blanks: bool,
     /// Which rules of the key check have warned already.
     warned: AtomicU8,
     /// Which reasons of undecodable entries have been logged already.

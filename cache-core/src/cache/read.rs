@@ -1,7 +1,10 @@
 //! Reads of one key.
 
 use std::borrow::Cow;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Poll, ready};
 
 use super::Cache;
 use crate::async_cache::Probe;
@@ -33,13 +36,8 @@ impl Cache {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn aget<T: Value>(&self, key: &str) -> Result<Option<T>> {
-        let entry = match self.look(key)? {
-            Looked::Here(entry) => entry,
-            Looked::Elsewhere(name) => self.fetch(&name).await?,
-        };
-        let Some(entry) = entry else { return Ok(None) };
-        self.decoded(entry.read(&self.alias.format))
+    pub fn aget<'a, T: Value>(&'a self, key: &'a str) -> impl Future<Output = Result<Option<T>>> + Send + 'a {
+        self.reading(key, |cache, entry| cache.decoded(entry.read(&cache.alias.format)))
     }
 
     /// The value of this key, shared: a store in memory hands out what it
@@ -58,13 +56,11 @@ impl Cache {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn aget_arc<T: Value>(&self, key: &str) -> Result<Option<Arc<T>>> {
-        let entry = match self.look(key)? {
-            Looked::Here(entry) => entry,
-            Looked::Elsewhere(name) => self.fetch(&name).await?,
-        };
-        let Some(entry) = entry else { return Ok(None) };
-        self.decoded(entry.read_arc(&self.alias.format))
+    pub fn aget_arc<'a, T: Value>(
+        &'a self,
+        key: &'a str,
+    ) -> impl Future<Output = Result<Option<Arc<T>>>> + Send + 'a {
+        self.reading(key, |cache, entry| cache.decoded(entry.read_arc(&cache.alias.format)))
     }
 
     /// Whether there is an entry, of whatever type.
@@ -98,7 +94,34 @@ impl Cache {
         self.run(Operation::Life, self.alias.store.alife(&key, Read::default())).await
     }
 
+    /// Looks, fetches if it has to, and decodes.
+    ///
+    /// Written by hand, since an `async fn` has room for all that a fetch
+    /// needs, and keeps what it looks at there: a hit in memory then took a
+    /// fifth longer, and two thirds if the future was moved before it was polled.
+    fn reading<'a, T: 'a>(
+        &'a self,
+        key: &'a str,
+        decode: impl Fn(&Self, Entry) -> Result<Option<T>> + Send + 'a,
+    ) -> impl Future<Output = Result<Option<T>>> + Send + 'a {
+        let mut fetching: Option<Fetching<'a>> = None;
+        poll_fn(move |context| {
+            let entry = match &mut fetching {
+                Some(fetch) => ready!(fetch.as_mut().poll(context))?,
+                None => match self.look(key)? {
+                    Looked::Here(entry) => entry,
+                    Looked::Elsewhere(name) => {
+                        let fetch = fetching.insert(Box::pin(self.fetch(name)));
+                        ready!(fetch.as_mut().poll(context))?
+                    }
+                },
+            };
+            Poll::Ready(entry.map_or(Ok(None), |entry| decode(self, entry)))
+        })
+    }
+
     /// What can be said without waiting; a miss is counted, a hit not yet.
+    #[inline]
     fn look<'a>(&self, key: &'a str) -> Result<Looked<'a>> {
         let name = self.name(Operation::Get, key)?;
         match self.alias.store.probe(&Key::new(&self.space, &name)) {
@@ -112,8 +135,8 @@ impl Cache {
     }
 
     /// The entry from a store that makes one wait.
-    async fn fetch(&self, name: &str) -> Result<Option<Entry>> {
-        let key = Key::new(&self.space, name);
+    async fn fetch(&self, name: Cow<'_, str>) -> Result<Option<Entry>> {
+        let key = Key::new(&self.space, &name);
         let found = match self.bounded(self.alias.store.aget(&key, Read::default())).await {
             Err(error) if self.counts_as_miss(&error) => None,
             outcome => outcome.map_err(|error| self.failed(Operation::Get, error))?,
@@ -124,6 +147,8 @@ impl Cache {
         Ok(found.map(|found| found.entry))
     }
 }
+
+type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Option<Entry>>> + Send + 'a>>;
 
 /// What a read knows before it waits: so that a hit in memory is found without
 /// a future within the future.
