@@ -1,30 +1,79 @@
-//! Measurements of cache-sdk side by side with its peers: one process,
-//! interleaved rounds, medians with their spread.
+//! Measurements of cache-sdk side by side with its peers: speed, instructions
+//! and hit ratios.
 //!
 //! The machine may be shared and noisy, so only the ratios of one run compare.
 
+mod bars;
+mod callgrind;
+mod contender;
 mod contenders;
+mod hit_ratio;
+mod instructions;
+mod operation;
 mod rounds;
+mod speed;
+mod spread;
+mod workload;
 
 use std::process::ExitCode;
 
+use clap::{Parser, Subcommand};
+
+/// Measures cache-sdk side by side with its peers.
+///
+/// Without a command it measures speed. Only the ratios of one run compare:
+/// the machine may be shared, and slower or faster the next time.
+#[derive(Debug, Parser)]
+#[command(name = "cache-bench", bin_name = "cargo xtask bench", args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    speed: speed::Options,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Nanoseconds per operation, in interleaved rounds, with 1 and with 2 threads
+    /// [the default].
+    Speed(speed::Options),
+
+    /// Instructions per operation, counted by callgrind: what noise does not touch.
+    Instructions(instructions::Options),
+
+    /// The share of requests that find their entry, when there is no room for all.
+    HitRatio(hit_ratio::Options),
+
+    /// What `instructions` runs under callgrind.
+    #[command(hide = true)]
+    Walk(instructions::Walked),
+}
+
 fn main() -> ExitCode {
-    let mut rounds = rounds::Rounds::default();
-    for argument in std::env::args().skip(1) {
-        match argument.split_once('=').map(|(name, value)| (name, value.parse())) {
-            Some(("--rounds", Ok(count))) if count > 0 => rounds.count = count,
-            Some(("--operations", Ok(count))) if count > 0 => rounds.operations = count,
-            _ => {
-                println!("usage: cargo xtask bench [--rounds=N] [--operations=N]");
-                println!("  --rounds=N      interleaved rounds of all contenders (default {})", rounds.count);
-                println!(
-                    "  --operations=N  operations of each contender in a round (default {})",
-                    rounds.operations
-                );
-                return ExitCode::from(2);
-            }
+    let cli = Cli::parse();
+    let outcome = match cli.command.unwrap_or(Command::Speed(cli.speed)) {
+        Command::Speed(options) => Ok(speed::run(&options)),
+        Command::Instructions(options) => instructions::run(&options).map(|()| true),
+        Command::HitRatio(options) => Ok(hit_ratio::run(&options)),
+        Command::Walk(walked) => instructions::walk(&walked).map(|()| true),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
         }
     }
-    rounds.report("hit in memory", &mut contenders::hits());
-    ExitCode::SUCCESS
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
 }

@@ -1,4 +1,6 @@
 //! `cargo xtask bench`: the benchmarks against other caches.
+//!
+//! Whatever follows is for the benchmark program, `--help` too.
 
 use anyhow::{Result, bail};
 
@@ -8,6 +10,7 @@ use crate::{
 };
 
 #[derive(Debug, clap::Args)]
+#[command(disable_help_flag = true)]
 pub(crate) struct Options {
     /// What is passed on to the benchmark program.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

@@ -1,0 +1,49 @@
+//! What all contenders keep and look up: 1,024 keys of 20 bytes, and a struct
+//! with a `String` and a `Vec`.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Serialize, Deserialize)]
+pub struct User {
+    pub name: String,
+    pub scores: Vec<u32>,
+}
+
+/// So many keys are warm.
+pub const KEYS: usize = 1_024;
+
+/// Room enough that nothing is evicted, however unevenly shards fill.
+pub const CAPACITY: usize = KEYS * 4;
+
+/// Long enough that nothing expires.
+pub const LIFE: Duration = Duration::from_secs(3_600);
+
+pub fn user() -> User {
+    User { name: "Ada Lovelace".to_owned(), scores: vec![1, 2, 3] }
+}
+
+pub fn warm_keys() -> Vec<String> {
+    (0..KEYS).map(|number| format!("session:{number:012}")).collect()
+}
+
+/// Keys of the same shape that nobody sets.
+pub fn absent_keys() -> Vec<String> {
+    (0..KEYS).map(|number| format!("nowhere:{number:012}")).collect()
+}
+
+/// The output of a future that is mostly ready when it is first polled: of all
+/// contenders only moka's writes ever wait, for room in a queue.
+pub fn now<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => std::thread::yield_now(),
+        }
+    }
+}
