@@ -26,7 +26,7 @@ impl Lru {
     }
 
     /// The slot; a use.
-    pub(crate) fn find(&mut self, key: &HashedKey<'_>) -> Option<&mut Slot> {
+    pub(crate) fn find(&mut self, key: &HashedKey<'_>) -> Option<&Slot> {
         match self.map.raw_entry_mut().from_hash(key.hash, |stored| key.equivalent(stored)) {
             RawEntryMut::Occupied(mut entry) => {
                 entry.to_back();

@@ -84,7 +84,7 @@ impl Shard {
     pub(crate) fn find_mut(&mut self, key: &HashedKey<'_>) -> Option<&Slot> {
         match &mut self.entries {
             Entries::Engine(engine) => engine.find(key),
-            Entries::Lru(lru) => lru.find(key).map(|slot| &*slot),
+            Entries::Lru(lru) => lru.find(key),
         }
     }
 
@@ -96,15 +96,21 @@ impl Shard {
         }
     }
 
-    /// Changes the slot in place, expired or not; a use.
-    pub(crate) fn change<T>(
+    /// Changes the slot in place, expired or not; a use if it succeeds.
+    pub(crate) fn change<T, E>(
         &mut self,
         key: &HashedKey<'_>,
-        change: impl FnOnce(&mut Slot) -> T,
-    ) -> Option<T> {
+        change: impl FnOnce(&mut Slot) -> Result<T, E>,
+    ) -> Option<Result<T, E>> {
         match &mut self.entries {
             Entries::Engine(engine) => engine.change(key, change),
-            Entries::Lru(lru) => lru.find(key).map(change),
+            Entries::Lru(lru) => {
+                let outcome = lru.adjust(key, change)?;
+                if outcome.is_ok() {
+                    lru.find(key);
+                }
+                Some(outcome)
+            }
         }
     }
 
