@@ -19,10 +19,10 @@
 //!
 //! # Memory
 //!
-//! An entry takes 130 to 230 bytes beside its key and value, which no limit
+//! An entry takes 130 to 300 bytes beside its key and value, which no limit
 //! counts. One that has expired is freed though nobody reads it, at the latest
 //! half its life after its end, and half a second: by a task that lives on the
-//! runtime of a write, or by writes where there is none. A table that is nearly
+//! runtime of a write (with time enabled), or by writes where there is none. A table that is nearly
 //! empty gives its memory back.
 //!
 //! # Events
@@ -54,6 +54,7 @@ mod shard;
 mod slot;
 mod store;
 mod sweep;
+mod sweep_task;
 mod sweeper;
 mod table;
 

@@ -35,6 +35,8 @@ const BYTES_WORTH_A_SHARD: u64 = 72 << 20;
 impl From<&MemSettings> for Limits {
     fn from(settings: &MemSettings) -> Self {
         let MemSettings { max_entries, max_bytes, eviction, cull_frequency, .. } = *settings;
+        // More than a configuration can say would overflow sums of weights.
+        let max_bytes = max_bytes.map(|bytes| bytes.clamp(1, i64::MAX.unsigned_abs()));
         Self { max_entries: max_entries.max(1), max_bytes, eviction, cull_frequency }
     }
 }

@@ -17,7 +17,7 @@ use crate::slot::{Displaced, Slot};
 pub(crate) struct Shard {
     entries: Entries,
     /// When to look for entries that have expired.
-    sweep_at: Tick,
+    due: Tick,
     /// The most entries since its memory was last laid out.
     peak: usize,
 }
@@ -38,11 +38,15 @@ pub(crate) struct Survey {
 }
 
 /// Expired entries that nobody reads lie for half their life more, so that a
-/// look at all entries finds many of them; and at least for so long.
+/// look finds many of them; and at least for so long.
 const SHORTEST_WAIT: Duration = Duration::from_millis(500);
 
-/// How long a write leaves it to others.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// And for so long times the number of entries: a hundred times what a look at
+/// them costs, so that looking takes a hundredth of one core at most.
+const WAIT_PER_ENTRY: Duration = Duration::from_micros(2);
+
+/// How many entries are taken out under one lock, for which readers wait.
+pub(crate) const AT_ONCE: usize = 256;
 
 /// A table that is used to an eighth is laid out anew, unless it is small.
 const NEARLY_EMPTY: usize = 8;
@@ -54,7 +58,7 @@ impl Shard {
             Eviction::Engine => Entries::Engine(Engine::new(layout.share)),
             Eviction::Lru => Entries::Lru(Lru::default()),
         };
-        Self { entries, sweep_at: Tick::NEVER, peak: 0 }
+        Self { entries, due: Tick::NEVER, peak: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -159,11 +163,9 @@ impl Shard {
         }
     }
 
-    /// Takes out every entry whose key fails the test.
-    pub(crate) fn retain(&mut self, keep: impl Fn(&str) -> bool) -> Vec<(StoredKey, Slot)> {
-        let doomed: Vec<_> =
-            self.iter().filter(|(key, _)| !keep(key.text())).map(|(key, _)| Doomed::of(key)).collect();
-        self.bury(&doomed, |_| true)
+    /// Those whose key passes the test.
+    pub(crate) fn doomed(&self, is_doomed: impl Fn(&str) -> bool) -> Vec<Doomed> {
+        self.iter().filter(|(key, _)| is_doomed(key.text())).map(|(key, _)| Doomed::of(key)).collect()
     }
 
     /// Empties the shard; what was in it is dropped by the caller.
@@ -171,35 +173,25 @@ impl Shard {
         std::mem::replace(self, Self::new(layout))
     }
 
-    /// Notes that an entry of this life was written; says by when a look at
-    /// the shard is due, if it expires.
-    pub(crate) fn note(&mut self, life: Life, clock: &dyn Clock) -> Tick {
-        if let Life::For(life) = life {
-            self.look_by(clock.now().after(life).after(wait_for(life)));
-        }
-        self.sweep_at
-    }
-
-    /// Frees what has expired, if nobody else has in time.
-    pub(crate) fn sweep_if_overdue(&mut self, clock: &dyn Clock, displaced: &mut Displaced) {
-        let now = clock.now();
-        if now <= self.sweep_at.after(PATIENCE) {
-            return;
-        }
-        self.begin_sweep();
-        let survey = self.survey(now);
-        displaced.gone.extend(self.bury(&survey.doomed, |_| true));
-        self.end_sweep(survey.earliest, now);
+    /// Notes that an entry of this life was written; says when to look.
+    pub(crate) fn note(&mut self, life: Duration, now: Tick) -> Tick {
+        self.look_by(now.after(life).after(self.wait_for(life)));
+        self.due
     }
 
     /// When to look for entries that have expired.
-    pub(crate) fn sweep_at(&self) -> Tick {
-        self.sweep_at
+    pub(crate) fn due(&self) -> Tick {
+        self.due
+    }
+
+    /// Whether it is time to look.
+    pub(crate) fn is_due(&self, clock: &dyn Clock) -> bool {
+        self.due != Tick::NEVER && self.due <= clock.now()
     }
 
     /// A look has begun: what is noted from here on is for the next one.
     pub(crate) fn begin_sweep(&mut self) {
-        self.sweep_at = Tick::NEVER;
+        self.due = Tick::NEVER;
     }
 
     /// Looks at all entries.
@@ -225,15 +217,23 @@ impl Shard {
     }
 
     /// A look has ended, after which the first entry expires at `earliest`.
-    /// Gives back the memory of a table that is nearly empty.
     pub(crate) fn end_sweep(&mut self, earliest: Tick, now: Tick) {
         if earliest != Tick::NEVER {
-            self.look_by(earliest.after(wait_for(earliest.since(now))));
+            self.look_by(earliest.after(self.wait_for(earliest.since(now))));
         }
-        self.tighten();
     }
 
-    /// Gives back the memory of a table that is nearly empty.
+    /// Sees to it that there is a look at `tick` at the latest.
+    pub(crate) fn look_by(&mut self, tick: Tick) {
+        self.due = self.due.min(tick);
+    }
+
+    fn wait_for(&self, life: Duration) -> Duration {
+        (life / 2).max(SHORTEST_WAIT).max(WAIT_PER_ENTRY * u32::try_from(self.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Gives back the memory of a table that is nearly empty. What it costs has
+    /// been paid by those that went.
     pub(crate) fn tighten(&mut self) {
         if self.peak < SMALL || self.len() > self.peak / NEARLY_EMPTY {
             return;
@@ -245,10 +245,6 @@ impl Shard {
         self.peak = self.len();
     }
 
-    fn look_by(&mut self, tick: Tick) {
-        self.sweep_at = self.sweep_at.min(tick);
-    }
-
     fn iter(&self) -> impl Iterator<Item = (&StoredKey, &Slot)> {
         let (engine, lru) = match &self.entries {
             Entries::Engine(engine) => (Some(engine.iter()), None),
@@ -256,8 +252,4 @@ impl Shard {
         };
         engine.into_iter().flatten().chain(lru.into_iter().flatten())
     }
-}
-
-fn wait_for(life: Duration) -> Duration {
-    (life / 2).max(SHORTEST_WAIT)
 }

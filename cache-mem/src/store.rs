@@ -13,7 +13,8 @@ use cache_core::{
 use crate::limits::Limits;
 use crate::settings::{MemSettings, Values};
 use crate::slot::{Displaced, Slot};
-use crate::sweep::sweep_at;
+use crate::sweep_task::{schedule, sweep};
+use crate::sweeper::Noted;
 use crate::table::Table;
 
 /// A store in this process, as one alias sees it.
@@ -23,6 +24,8 @@ pub struct MemStore {
     limits: Limits,
     clock: Arc<dyn Clock>,
     counters: Counters,
+    /// By which the table knows the alias.
+    number: u64,
     values: Values,
     check_encoding: bool,
     closed: AtomicBool,
@@ -59,10 +62,19 @@ impl MemStore {
     }
 
     fn over(table: Arc<Table>, settings: &MemSettings, clock: Arc<dyn Clock>, counters: Counters) -> Self {
-        table.enter();
+        let number = table.enter(counters.clone());
         let MemSettings { values, check_encoding, .. } = *settings;
         let limits = Limits::from(settings);
-        Self { table, limits, clock, counters, values, check_encoding, closed: AtomicBool::new(false) }
+        Self {
+            table,
+            limits,
+            clock,
+            counters,
+            number,
+            values,
+            check_encoding,
+            closed: AtomicBool::new(false),
+        }
     }
 
     fn entry(&self, value: &NewEntry<'_>) -> Result<Entry> {
@@ -122,6 +134,12 @@ impl MemStore {
         let slot = Slot::new(entry, write.life, &*self.clock, self.table.stamp(), weight);
         let mut displaced = Displaced::default();
         let mut shard = self.table.write(&hashed);
+        if shard.held() >= self.limits.max_entries && shard.is_due(&*self.clock) {
+            // What has expired goes before what has not.
+            drop(shard);
+            sweep(&self.table, &hashed, &*self.clock);
+            shard = self.table.write(&hashed);
+        }
         let admitted = match &write.when {
             When::Always => true,
             When::Absent => shard.peek(&hashed).is_none_or(|slot| !slot.is_live(&*self.clock)),
@@ -133,12 +151,11 @@ impl MemStore {
         if !admitted {
             return Ok(false);
         }
-        shard.sweep_if_overdue(&*self.clock, &mut displaced);
-        shard.put(hashed, slot, &self.limits, self.table.len(), &mut displaced);
-        let due = shard.note(write.life, &*self.clock);
+        let held = shard.held();
+        shard.put(hashed, slot, &self.limits, held, &mut displaced);
+        let noted = shard.note(write.life, &*self.clock);
         drop(shard);
-        self.count(&displaced);
-        sweep_at(&self.table, due, &self.clock, &self.counters);
+        self.settle(&displaced, noted);
         Ok(true)
     }
 
@@ -156,13 +173,17 @@ impl MemStore {
         was_live == Some(true)
     }
 
-    fn count(&self, displaced: &Displaced) {
+    /// What is to be done after a write, once no lock is held.
+    fn settle(&self, displaced: &Displaced, noted: Option<Noted>) {
         let (evicted, expired) = displaced.counts(&*self.clock);
         if evicted > 0 {
             self.counters.add(Counter::Evictions, evicted);
         }
         if expired > 0 {
             self.counters.add(Counter::Expirations, expired);
+        }
+        if let Some(noted) = noted {
+            schedule(&self.table, noted, &self.clock);
         }
     }
 }
@@ -176,7 +197,7 @@ impl Default for MemStore {
 impl Drop for MemStore {
     fn drop(&mut self) {
         if !self.closed.load(Ordering::Acquire) {
-            self.table.leave();
+            self.table.leave(self.number);
         }
     }
 }
@@ -216,9 +237,9 @@ impl AsyncCache for MemStore {
         if !shard.touch(&hashed, life, stamp, &*self.clock) {
             return Ok(false);
         }
-        let due = shard.note(life, &*self.clock);
+        let noted = shard.note(life, &*self.clock);
         drop(shard);
-        sweep_at(&self.table, due, &self.clock, &self.counters);
+        self.settle(&Displaced::default(), noted);
         Ok(true)
     }
 
@@ -266,8 +287,7 @@ impl AsyncCache for MemStore {
     async fn amove(&self, from: &Key<'_>, to: &Key<'_>) -> Result<bool> {
         let (from, to) = (self.table.hash(from), self.table.hash(to));
         let moved = self.table.relocate(&from, to, &self.limits, &*self.clock)?;
-        self.count(&moved.displaced);
-        sweep_at(&self.table, moved.sweep_at, &self.clock, &self.counters);
+        self.settle(&moved.displaced, moved.noted);
         Ok(moved.arrived)
     }
 
@@ -301,7 +321,7 @@ impl AsyncCache for MemStore {
     /// The memory is freed when the last alias of a location is closed.
     async fn aclose(&self) -> Result<()> {
         if !self.closed.swap(true, Ordering::AcqRel) {
-            self.table.leave();
+            self.table.leave(self.number);
         }
         Ok(())
     }

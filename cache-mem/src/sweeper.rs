@@ -1,4 +1,4 @@
-//! When expired entries are to be freed, and whether somebody is there to.
+//! When expired entries are to be freed, and whether a task is there to do it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,13 +7,31 @@ use cache_core::Tick;
 use tokio::runtime;
 use tokio::sync::Notify;
 
-/// When a table has to be swept, and whether a task is there to do it.
+/// When a table has to be swept, and the task that does it.
 #[derive(Default)]
 pub(crate) struct Sweeper {
-    /// When the task looks next; what is written under the lock alone, and read
-    /// without it by writes that need not wake the task.
+    /// When the task looks next; written under the lock alone, and read without
+    /// it by writes that need not wake the task.
     due: Due,
     state: Mutex<State>,
+}
+
+/// What a write of an entry that expires has noted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Noted {
+    pub(crate) shard: usize,
+    /// When to look at the shard.
+    pub(crate) due: Tick,
+    /// When it was noted.
+    pub(crate) now: Tick,
+}
+
+/// The task, as it knows itself.
+#[derive(Clone)]
+pub(crate) struct Post {
+    /// Differs between any two tasks of a table.
+    number: u64,
+    pub(crate) runtime: runtime::Id,
     pub(crate) wake: Arc<Notify>,
 }
 
@@ -21,9 +39,12 @@ struct Due(AtomicU64);
 
 #[derive(Default)]
 struct State {
-    is_running: bool,
-    /// A runtime without time, on which the task cannot live.
-    broken: Option<runtime::Id>,
+    post: Option<Post>,
+    last_number: u64,
+    /// The task is looking, and asks for what is noted meanwhile when it ends.
+    is_looking: bool,
+    /// Runtimes without time, on which no task can live.
+    timeless: Vec<runtime::Id>,
 }
 
 impl Sweeper {
@@ -32,44 +53,87 @@ impl Sweeper {
         self.due.get()
     }
 
-    /// Notes an earlier time; says whether the task has to be begun.
-    pub(crate) fn advance(&self, due: Tick, runtime: runtime::Id) -> bool {
+    /// Notes an earlier time for the task that there is.
+    ///
+    /// If there is none, or `is_late` and so on a runtime that stands still,
+    /// this one gives it the post for a new one.
+    pub(crate) fn advance(&self, due: Tick, runtime: runtime::Id, is_late: bool) -> Option<Post> {
         let mut state = self.state();
-        if state.broken == Some(runtime) {
-            return false;
+        let is_there = state.post.as_ref().is_some_and(|post| post.runtime == runtime || !is_late);
+        if !is_there && state.timeless.contains(&runtime) {
+            return None;
         }
         self.due.set(due.min(self.due.get()));
-        self.wake.notify_one();
-        !std::mem::replace(&mut state.is_running, true)
+        if is_there {
+            if let Some(post) = state.post.as_ref().filter(|_| !state.is_looking) {
+                post.wake.notify_one();
+            }
+            return None;
+        }
+        state.last_number += 1;
+        let post = Post { number: state.last_number, runtime, wake: Arc::default() };
+        state.is_looking = false;
+        if let Some(former) = state.post.replace(post.clone()) {
+            former.wake.notify_one();
+        }
+        Some(post)
+    }
+
+    /// Whether no task can live on this runtime.
+    pub(crate) fn is_timeless(&self, runtime: runtime::Id) -> bool {
+        self.state().timeless.contains(&runtime)
     }
 
     /// The task is about to look: what is noted from here on is for later.
-    pub(crate) fn begin(&self) {
-        let _state = self.state();
+    /// False if the post is another's by now.
+    pub(crate) fn begin(&self, post: &Post) -> bool {
+        let mut state = self.state();
+        if !state.is_held_by(post) {
+            return false;
+        }
+        state.is_looking = true;
         self.due.set(Tick::NEVER);
+        true
     }
 
-    /// The task has looked. Says when to look next; if never, the task ends.
-    pub(crate) fn end(&self, next: Tick) -> Tick {
+    /// The task has looked. Says when to look next; nothing if it is to end.
+    pub(crate) fn end(&self, post: &Post, next: Tick) -> Option<Tick> {
         let mut state = self.state();
+        if !state.is_held_by(post) {
+            return None;
+        }
         let next = next.min(self.due.get());
+        state.is_looking = false;
         self.due.set(next);
         if next == Tick::NEVER {
-            state.is_running = false;
+            state.post = None;
+            return None;
         }
-        next
+        Some(next)
     }
 
-    /// The task is gone before its time, and with its runtime.
-    pub(crate) fn abandon(&self, broken: Option<runtime::Id>) {
+    /// The task is gone before its time: with its runtime, or because that one
+    /// is without time.
+    pub(crate) fn abandon(&self, post: &Post, is_timeless: bool) {
         let mut state = self.state();
-        self.due.set(Tick::NEVER);
-        state.is_running = false;
-        state.broken = broken.or(state.broken);
+        if is_timeless {
+            state.timeless.push(post.runtime);
+        }
+        if state.is_held_by(post) {
+            state.is_looking = false;
+            state.post = None;
+            self.due.set(Tick::NEVER);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_held_by(&self, post: &Post) -> bool {
+        self.post.as_ref().is_some_and(|there| there.number == post.number)
     }
 }
 
@@ -92,6 +156,9 @@ impl Default for Due {
 /// The table is gone, and the task has nothing to wait for.
 impl Drop for Sweeper {
     fn drop(&mut self) {
-        self.wake.notify_one();
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(post) = &state.post {
+            post.wake.notify_one();
+        }
     }
 }

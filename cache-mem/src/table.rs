@@ -1,21 +1,22 @@
 //! The table that aliases share: shards, and what spans them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use cache_core::{Clock, Error, ErrorKind, Key, Result, Scope, Tick};
+use cache_core::{Clock, Counter, Counters, Error, ErrorKind, Key, Life, Result, Scope};
 use crossbeam_utils::CachePadded;
 use foldhash::quality::RandomState;
 
 use crate::clears::Clears;
-use crate::key::{HashedKey, StoredKey};
+use crate::key::HashedKey;
 use crate::limits::{Layout, Limits};
 use crate::settings::Eviction;
-use crate::shard::Shard;
+use crate::shard::{AT_ONCE, Shard};
 use crate::slot::{Displaced, Slot};
-use crate::sweeper::Sweeper;
+use crate::sweeper::{Noted, Sweeper};
 
 /// Entries of every alias that names this table's location.
 pub(crate) struct Table {
@@ -29,16 +30,25 @@ pub(crate) struct Table {
     held: AtomicUsize,
     next_stamp: AtomicU64,
     clears: Clears,
-    aliases: Mutex<usize>,
+    aliases: Mutex<Aliases>,
     pub(crate) sweeper: Sweeper,
+}
+
+/// The aliases that are open, by number, each with what it counts by.
+#[derive(Default)]
+struct Aliases {
+    open: BTreeMap<u64, Counters>,
+    last_number: u64,
 }
 
 /// A shard that is being written, and the table's count of entries, which is
 /// right again before the lock is free.
 pub(crate) struct Writing<'a> {
     shard: RwLockWriteGuard<'a, Shard>,
+    number: usize,
     held: &'a AtomicUsize,
-    before: usize,
+    /// How many entries of the shard are in the count.
+    counted: usize,
 }
 
 /// How a move ended.
@@ -46,8 +56,7 @@ pub(crate) struct Moved {
     /// Whether there was an entry to move.
     pub(crate) arrived: bool,
     pub(crate) displaced: Displaced,
-    /// When to look for entries that have expired.
-    pub(crate) sweep_at: Tick,
+    pub(crate) noted: Option<Noted>,
 }
 
 impl Table {
@@ -62,7 +71,7 @@ impl Table {
             held: AtomicUsize::new(0),
             next_stamp: AtomicU64::new(1),
             clears: Clears::default(),
-            aliases: Mutex::new(0),
+            aliases: Mutex::default(),
             sweeper: Sweeper::default(),
         }
     }
@@ -114,15 +123,15 @@ impl Table {
         read(&self.shards[shard])
     }
 
-    pub(crate) fn write_at(&self, shard: usize) -> Writing<'_> {
-        let shard = write(&self.shards[shard]);
-        let before = shard.len();
-        Writing { shard, held: &self.held, before }
+    pub(crate) fn write_at(&self, number: usize) -> Writing<'_> {
+        let shard = write(&self.shards[number]);
+        let counted = shard.len();
+        Writing { shard, number, held: &self.held, counted }
     }
 
     /// The engine places by the low bits and compares by the highest, so the
     /// shard goes by those in between.
-    fn shard_of(&self, key: &HashedKey<'_>) -> usize {
+    pub(crate) fn shard_of(&self, key: &HashedKey<'_>) -> usize {
         (key.hash >> 32) as usize & (self.shards.len() - 1)
     }
 
@@ -143,23 +152,32 @@ impl Table {
         let (here, there) = (self.shard_of(from), self.shard_of(&to));
         if here == there {
             let mut shard = self.write_at(here);
-            let slot = self.depart(from, &to, &mut shard)?;
+            let slot = self.depart(from, &to, &mut shard, clock)?;
             return Ok(self.arrive(from, to, slot, &mut shard, limits, clock));
         }
         // Always the lower one first, so that two moves never wait for each other.
         let mut lower = self.write_at(here.min(there));
         let mut upper = self.write_at(here.max(there));
         let (source, target) = if here < there { (&mut lower, &mut upper) } else { (&mut upper, &mut lower) };
-        let slot = self.depart(from, &to, source)?;
+        let slot = self.depart(from, &to, source, clock)?;
         Ok(self.arrive(from, to, slot, target, limits, clock))
     }
 
-    fn depart(&self, from: &HashedKey<'_>, to: &HashedKey<'_>, source: &mut Shard) -> Result<Option<Slot>> {
+    fn depart(
+        &self,
+        from: &HashedKey<'_>,
+        to: &HashedKey<'_>,
+        source: &mut Writing<'_>,
+        clock: &dyn Clock,
+    ) -> Result<Option<Slot>> {
         let mut outcome = Ok(());
         let slot = source.take(from, |slot| {
-            outcome = self.admit(self.weight_under(slot, from.key, to.key));
+            if slot.is_live(clock) {
+                outcome = self.admit(self.weight_under(slot, from.key, to.key));
+            }
             outcome.is_ok()
         });
+        source.settle();
         outcome.map(|()| slot)
     }
 
@@ -168,27 +186,26 @@ impl Table {
         from: &HashedKey<'_>,
         to: HashedKey<'_>,
         slot: Option<Slot>,
-        target: &mut Shard,
+        target: &mut Writing<'_>,
         limits: &Limits,
         clock: &dyn Clock,
     ) -> Moved {
         let mut displaced = Displaced::default();
-        let Some(slot) = slot else { return Moved { arrived: false, displaced, sweep_at: Tick::NEVER } };
+        let Some(slot) = slot else { return Moved { arrived: false, displaced, noted: None } };
         let Some(life) = slot.remaining(clock) else {
             displaced.dropped = Some(slot);
-            return Moved { arrived: false, displaced, sweep_at: Tick::NEVER };
+            return Moved { arrived: false, displaced, noted: None };
         };
         if self.clears.cover(from.key) {
             // It would survive a clear that has passed the shard it comes into.
             displaced.dropped = Some(slot);
             displaced.replaced = target.take(&to, |_| true);
-            return Moved { arrived: true, displaced, sweep_at: Tick::NEVER };
+            return Moved { arrived: true, displaced, noted: None };
         }
         let weight = self.weight_under(&slot, from.key, to.key);
-        // The one that moves is counted still.
-        let held = self.len().saturating_sub(1);
+        let held = target.held();
         target.put(to, slot.moved(self.stamp(), weight), limits, held, &mut displaced);
-        Moved { arrived: true, displaced, sweep_at: target.note(life, clock) }
+        Moved { arrived: true, displaced, noted: target.note(life, clock) }
     }
 
     /// What the slot under one key weighs under another.
@@ -213,44 +230,48 @@ impl Table {
         Err(Error::new(ErrorKind::TooLarge, detail))
     }
 
-    /// Shard by shard: a reader waits for one of them at most, and other tasks
-    /// of the thread have their turn in between.
+    /// A little at a time: readers wait only while some of it is taken out,
+    /// and other tasks of the thread have their turn in between.
     pub(crate) async fn clear(&self, scope: &Scope<'_>) {
         let _clearing = self.clears.begin(scope);
         for shard in 0..self.shards.len() {
-            match scope.prefix() {
-                None => drop(self.empty(shard)),
-                Some(_) => drop(self.retain(shard, |text| !scope.covers(text))),
+            if scope.prefix().is_none() {
+                drop(self.empty(shard));
+            } else {
+                let doomed = self.read_at(shard).doomed(|text| scope.covers(text));
+                for some in doomed.chunks(AT_ONCE) {
+                    // Dropped once the lock is free again.
+                    let gone = self.write_at(shard).bury(some, |_| true);
+                    drop(gone);
+                    scope.step();
+                    tokio::task::yield_now().await;
+                }
             }
             scope.step();
             tokio::task::yield_now().await;
         }
     }
 
-    /// What was in the shard is dropped after its lock is free.
+    /// What was in the shard is dropped by the caller.
     fn empty(&self, shard: usize) -> Shard {
         self.write_at(shard).empty(&self.layout)
     }
 
-    /// What is gone is dropped after the lock is free.
-    fn retain(&self, shard: usize, keep: impl Fn(&str) -> bool) -> Vec<(StoredKey, Slot)> {
-        let mut shard = self.write_at(shard);
-        let gone = shard.retain(keep);
-        shard.tighten();
-        gone
-    }
-
-    /// One alias more uses the table.
-    pub(crate) fn enter(&self) {
-        *self.aliases() += 1;
+    /// One alias more uses the table; the number is for leaving it.
+    pub(crate) fn enter(&self, counters: Counters) -> u64 {
+        let mut aliases = self.aliases();
+        aliases.last_number += 1;
+        let number = aliases.last_number;
+        aliases.open.insert(number, counters);
+        number
     }
 
     /// One alias less does; the last one out frees the memory, and nobody
     /// comes in meanwhile.
-    pub(crate) fn leave(&self) {
+    pub(crate) fn leave(&self, number: u64) {
         let mut aliases = self.aliases();
-        *aliases -= 1;
-        let freed: Vec<_> = if *aliases == 0 {
+        aliases.open.remove(&number);
+        let freed: Vec<_> = if aliases.open.is_empty() {
             (0..self.shards.len()).map(|shard| self.empty(shard)).collect()
         } else {
             Vec::new()
@@ -259,8 +280,44 @@ impl Table {
         drop(freed);
     }
 
-    fn aliases(&self) -> MutexGuard<'_, usize> {
+    /// Counts what expired unread. An entry does not know which alias wrote
+    /// it, so one of those that are open counts it.
+    pub(crate) fn count_expirations(&self, count: u64) {
+        if let Some((_, counters)) = self.aliases().open.first_key_value() {
+            counters.add(Counter::Expirations, count);
+        }
+    }
+
+    fn aliases(&self) -> MutexGuard<'_, Aliases> {
         self.aliases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Writing<'_> {
+    /// How many entries the whole table holds.
+    pub(crate) fn held(&mut self) -> usize {
+        self.settle();
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// Notes that an entry of this life was written, if it expires at all.
+    pub(crate) fn note(&mut self, life: Life, clock: &dyn Clock) -> Option<Noted> {
+        let Life::For(life) = life else { return None };
+        let now = clock.now();
+        Some(Noted { shard: self.number, due: self.shard.note(life, now), now })
+    }
+
+    /// Brings the count up to date.
+    fn settle(&mut self) {
+        let len = self.shard.len();
+        // Most writes replace an entry, or make one go for one that comes.
+        if len > self.counted {
+            self.held.fetch_add(len - self.counted, Ordering::Relaxed);
+        } else if len < self.counted {
+            self.held.fetch_sub(self.counted - len, Ordering::Relaxed);
+            self.shard.tighten();
+        }
+        self.counted = len;
     }
 }
 
@@ -280,13 +337,7 @@ impl DerefMut for Writing<'_> {
 
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
-        let after = self.shard.len();
-        // Most writes replace an entry, or make one go for one that comes.
-        if after > self.before {
-            self.held.fetch_add(after - self.before, Ordering::Relaxed);
-        } else if after < self.before {
-            self.held.fetch_sub(self.before - after, Ordering::Relaxed);
-        }
+        self.settle();
     }
 }
 

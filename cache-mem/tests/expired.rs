@@ -1,11 +1,13 @@
 //! Entries that expire give their memory back, though nobody reads them.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
-use cache_core::{Cache, Clock, Context, Shared, SystemClock, Timeout};
+use cache_core::{Cache, Clock, Context, Shared, SystemClock, Tick, Timeout};
 use cache_mem::{Eviction, MemSettings, MemStore};
 use cache_testkit::ManualClock;
+use serde::{Deserialize, Serialize};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 const LIFE: Duration = Duration::from_secs(10);
@@ -154,15 +156,24 @@ fn the_task_moves_on_when_its_runtime_ends() {
 }
 
 #[test]
-fn writes_do_it_where_the_runtime_stands_still() {
+fn another_runtime_does_it_where_the_first_stands_still() {
     let clock = Arc::new(ManualClock::new());
-    let cache = cache_on(Arc::clone(&clock) as Arc<dyn Clock>, |settings| settings.max_entries = 4_000);
+    let cache = cache(&clock);
     let still = one_thread();
-    still.block_on(fill(&cache, 0..100, LIFE));
-    clock.advance(LIFE * 2);
+    still.block_on(fill(&cache, 0..1, LIFE));
     let other = one_thread();
-    other.block_on(fill(&cache, 100..101, LIFE));
-    assert_eq!((entries(&cache), cache.stats().expirations), (1, 100));
+    other.block_on(async {
+        fill(&cache, 1..10_000, LIFE).await;
+        cache.aset("touched", &1, Timeout::Forever).await.expect("memory takes it");
+        clock.pass(LIFE * 2).await;
+        assert_eq!(entries(&cache), 10_001, "the first runtime has the task");
+        cache.atouch("touched", LIFE * 100).await.expect("memory answers");
+        clock.pass(Duration::from_millis(20)).await;
+    });
+    assert_eq!((entries(&cache), cache.stats().expirations), (1, 10_000));
+    // The first task learns that it was replaced.
+    still.block_on(clock.pass(Duration::from_millis(20)));
+    assert_eq!((still.metrics().num_alive_tasks(), other.metrics().num_alive_tasks()), (0, 1));
 }
 
 #[test]
@@ -218,4 +229,135 @@ async fn a_read_of_an_expired_entry_finds_nothing_before_it_is_freed() {
     assert!(!cache.ahas_key("1").await.expect("memory answers"));
     assert!(!cache.adelete("2").await.expect("memory answers"));
     assert_eq!((entries(&cache), cache.stats().expirations), (0, 3));
+}
+
+/// Panics as it is dropped, once.
+#[derive(Clone, Serialize, Deserialize)]
+struct Fragile(String);
+
+static FRAGILE: AtomicBool = AtomicBool::new(false);
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        assert!(!FRAGILE.swap(false, Ordering::Relaxed), "it breaks");
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_panics_as_it_is_dropped_costs_only_itself() {
+    let clock = Arc::new(ManualClock::new());
+    let cache = cache_on(Arc::clone(&clock) as Arc<dyn Clock>, |settings| settings.max_entries = 4_000);
+    cache.aset("fragile", &Fragile("value".to_owned()), LIFE).await.expect("memory takes it");
+    fill(&cache, 0..1_000, LIFE).await;
+    fill(&cache, 1_000..2_000, LIFE * 3).await;
+    FRAGILE.store(true, Ordering::Relaxed);
+    clock.pass(LIFE * 2).await;
+    assert!(!FRAGILE.load(Ordering::Relaxed), "it was dropped");
+    assert_eq!(entries(&cache), 1_000);
+    fill(&cache, 2_000..2_100, LIFE).await;
+    clock.pass(LIFE * 5).await;
+    assert_eq!(entries(&cache), 0);
+}
+
+/// Counts what is asked of it.
+#[derive(Debug, Default)]
+struct Counting {
+    clock: ManualClock,
+    reads: AtomicU64,
+    sleeps: AtomicU64,
+}
+
+#[async_trait::async_trait]
+impl Clock for Counting {
+    fn now(&self) -> Tick {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.clock.now()
+    }
+
+    fn wall(&self) -> SystemTime {
+        self.clock.wall()
+    }
+
+    async fn sleep_until(&self, tick: Tick) {
+        self.sleeps.fetch_add(1, Ordering::Relaxed);
+        self.clock.sleep_until(tick).await;
+    }
+}
+
+#[tokio::test]
+async fn the_task_sleeps_while_others_write() {
+    let clock = Arc::new(Counting::default());
+    let cache = cache_on(Arc::clone(&clock) as Arc<dyn Clock>, |_| {});
+    for key in 0..2_000 {
+        fill(&cache, key..key + 1, LIFE * 30).await;
+        tokio::task::yield_now().await;
+    }
+    let sleeps = clock.sleeps.load(Ordering::Relaxed);
+    assert!(sleeps <= 3, "it went to sleep {sleeps} times");
+}
+
+#[tokio::test]
+async fn what_never_expires_reads_no_clock() {
+    let clock = Arc::new(Counting::default());
+    let cache = cache_on(Arc::clone(&clock) as Arc<dyn Clock>, |_| {});
+    fill(&cache, 0..100, Timeout::Forever).await;
+    for key in 0..100 {
+        cache.aget::<String>(&key.to_string()).await.expect("memory answers").expect("it is there");
+    }
+    assert_eq!(clock.reads.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn what_expired_unread_is_counted_by_an_alias_that_is_open() {
+    let clock = Arc::new(ManualClock::new());
+    let shared = Shared::default();
+    let open = || {
+        let mut context = Context::new("alias").with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
+        context.shared = shared.clone();
+        let store =
+            MemStore::open(Some("hall"), &MemSettings::default(), &context).expect("the same settings");
+        Cache::builder(Arc::new(store)).context(&context).build()
+    };
+    let (first, second) = (open(), open());
+    fill(&first, 0..1, LIFE).await;
+    first.aclose().await.expect("it closes");
+    fill(&second, 1..100, LIFE).await;
+    clock.pass(LIFE * 2).await;
+    assert_eq!((entries(&second), second.stats().expirations), (0, 100));
+}
+
+#[tokio::test]
+async fn what_has_expired_goes_before_what_has_not() {
+    for eviction in [Eviction::Engine, Eviction::Lru] {
+        let clock = Arc::new(ManualClock::new());
+        let cache = cache_on(Arc::clone(&clock) as Arc<dyn Clock>, |settings| {
+            settings.max_entries = 100;
+            settings.eviction = eviction;
+        });
+        fill(&cache, 0..50, Timeout::Forever).await;
+        fill(&cache, 50..100, LIFE).await;
+        // The task has had no time to run.
+        clock.advance(LIFE * 6);
+        fill(&cache, 100..101, Timeout::Forever).await;
+        let stats = cache.stats();
+        assert_eq!((entries(&cache), stats.evictions, stats.expirations), (51, 0, 50), "{eviction:?}");
+    }
+}
+
+/// A program's own test may pause tokio's time, which the machine's clock
+/// knows nothing of.
+#[tokio::test(start_paused = true)]
+async fn paused_time_does_not_run_away() {
+    let cache = cache_on(Arc::new(SystemClock), |_| {});
+    let began = tokio::time::Instant::now();
+    fill(&cache, 0..10, Duration::from_mins(5)).await;
+    let (done, outcome) = tokio::sync::oneshot::channel();
+    let thread = std::thread::spawn(move || {
+        #[expect(clippy::disallowed_methods, reason = "it is real time that has to pass")]
+        std::thread::sleep(Duration::from_millis(100));
+        done.send(()).expect("it is awaited");
+    });
+    outcome.await.expect("it is sent");
+    thread.join().expect("it ends");
+    assert!(began.elapsed() < Duration::from_hours(1), "{:?}", began.elapsed());
 }

@@ -4,10 +4,12 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use cache_core::{AsyncCache, Cache, Context, ErrorKind, Shared, SystemClock, Timeout};
+use cache_core::{AsyncCache, Cache, Clock, Context, ErrorKind, Shared, SystemClock, Timeout};
 use cache_mem::{Eviction, MemSettings, MemStore};
+use cache_testkit::ManualClock;
 use serde::{Deserialize, Serialize};
 
 mod scale;
@@ -428,5 +430,45 @@ async fn the_count_of_entries_is_right_after_everything() {
         cache.aclear().await.expect("memory clears");
         other.aclear().await.expect("memory clears");
         assert_eq!(entries(&cache), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_expired_entry_cannot_be_too_large_to_move() {
+    for (eviction, most) in [(Eviction::Engine, 9_700), (Eviction::Lru, 10_000)] {
+        let clock = Arc::new(ManualClock::new());
+        let settings = settings(|settings| {
+            settings.max_bytes = Some(10_000);
+            settings.eviction = eviction;
+        });
+        let store = MemStore::with_clock(&settings, Arc::clone(&clock) as Arc<dyn Clock>);
+        let cache = Cache::builder(Arc::new(store)).clock(clock.clone()).build();
+        let life = Duration::from_secs(1);
+        cache.aset("key", "x".repeat(most - 6).as_str(), life).await.expect("it just fits");
+        clock.advance(life);
+        let error = cache.aincr_version("key", 99).await.expect_err("it is over");
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{eviction:?}");
+    }
+}
+
+#[tokio::test]
+async fn limits_beyond_all_sense_are_limits_still() {
+    for eviction in [Eviction::Engine, Eviction::Lru] {
+        let cache = cache_of(&settings(|settings| {
+            settings.max_entries = 10;
+            settings.max_bytes = Some(u64::MAX);
+            settings.eviction = eviction;
+        }));
+        for number in 0..100 {
+            set(&cache, &number.to_string()).await;
+            assert!(entries(&cache) <= 10, "{eviction:?}");
+        }
+        let cache = cache_of(&settings(|settings| {
+            settings.max_entries = usize::MAX;
+            settings.max_bytes = Some(0);
+            settings.eviction = eviction;
+        }));
+        let error = cache.aset("key", &7, Timeout::Forever).await.expect_err("nothing fits");
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
     }
 }
