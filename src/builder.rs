@@ -20,7 +20,8 @@ use crate::registry::Registry;
 
 /// Builds [`Caches`]: sources of settings, and names of the program's own.
 ///
-/// Every source takes aliases in the native spelling and in Django's.
+/// Every source takes aliases in the native spelling and in Django's, and
+/// `CACHES` for `caches`.
 ///
 /// What is wrong in any of them is told by [`open`](Self::open), all at once.
 ///
@@ -110,7 +111,12 @@ impl CachesBuilder {
     /// `CACHES__` is an error. An alias that no source has is made by setting
     /// its `__BACKEND`. Lists are written as JSON or with commas. On an alias
     /// in Django's spelling they are those of the native one, but that its
-    /// `__BACKEND` can be a dotted path of Django's.
+    /// `__BACKEND` can be a dotted path of Django's; so it can on an alias that
+    /// no source has, which is then one in Django's spelling.
+    ///
+    /// A `__BACKEND` other than the source's swaps it: of the source's options
+    /// those stay that the new one has, and its location goes, which a warning
+    /// tells.
     pub fn env(self) -> Self {
         self.env_from(std::env::vars_os())
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cache_core::{Backend, DjangoSpelling};
 
 use crate::config::{listed, suggestion};
-use crate::registry::{Registry, needs_feature, shown};
+use crate::registry::{Registry, needs_feature, of_python, shown};
 
 /// A backend, and how Django spells its options, if it does.
 pub(crate) struct Found<'r> {
@@ -45,7 +45,7 @@ pub(crate) fn find<'r>(name: &str, registry: &'r Registry) -> Result<Found<'r>, 
             return format!("{problem}; supported are {}", listed(known));
         }
         let similar = suggestion(name, known.iter().copied().chain(PATHS.iter().map(|(path, _)| *path)));
-        format!("there is no backend{}; there are {}{similar}", shown(name), listed(known))
+        format!("there is no backend{}; there are {}{similar}{}", shown(name), listed(known), of_python(name))
     })
 }
 
@@ -67,7 +67,8 @@ pub(crate) fn hint(name: &str, registry: &Registry) -> Option<String> {
     }
 }
 
-fn by_path<'r>(path: &str, registry: &'r Registry) -> Option<Found<'r>> {
+/// The backend that belongs to this path of Django's.
+pub(crate) fn by_path<'r>(path: &str, registry: &'r Registry) -> Option<Found<'r>> {
     let found = registry.backends().filter_map(|(registered, backend)| {
         let django = backend.django().iter().find(|django| django.path == path)?;
         Some(Found { registered, backend, django: Some(django) })

@@ -8,7 +8,7 @@ use cache_core::{
     Shared, Trip, TripSettings, has_prefix,
 };
 
-use crate::config::{Alias, AliasTable, BackendTables, Note, Problems, check_alias, in_django_words};
+use crate::config::{Alias, AliasTable, BackendTables, Note, Problems, check_alias, in_django_words, quoted};
 use crate::dotted_path::{self, Found};
 use crate::registry::Registry;
 
@@ -68,12 +68,13 @@ pub(crate) async fn open_all(
 
 fn check<'r>(table: &AliasTable, registry: &'r Registry) -> Result<Checked<'r>, Vec<String>> {
     let mut problems = Vec::new();
-    let found = table.backend().and_then(|name| Ok((name, find(name, table.is_django(), registry)?)));
+    let found = table.backend().and_then(|name| Ok((name, find(name, table, registry)?)));
     let found = found.map_err(|problem| problems.push(problem)).ok();
     let tables = found.as_ref().map(|(name, found)| BackendTables {
         name,
         options: found.backend.options(),
         django: found.django,
+        is_swapped: is_swapped(table, found, registry),
     });
     let alias = check_alias(table, tables.as_ref(), &mut problems);
     if let Some(name) = &alias.key_function {
@@ -83,30 +84,42 @@ fn check<'r>(table: &AliasTable, registry: &'r Registry) -> Result<Checked<'r>, 
     let format = format(&alias, registry).map_err(|problem| problems.push(problem));
     match (found, format) {
         (Some((_, found)), Ok(format)) if problems.is_empty() => {
-            Ok(Checked { alias, found, format, is_django: table.is_django() })
+            let is_django = table.is_django() || found.django.is_some();
+            Ok(Checked { alias, found, format, is_django })
         }
         _ => Err(problems),
     }
 }
 
-/// The backend of this name, as the alias's spelling understands it.
-fn find<'r>(name: &str, is_django: bool, registry: &'r Registry) -> Result<Found<'r>, String> {
-    if is_django {
+/// The backend of this name, as the alias's spelling understands it. Where
+/// the environment alone speaks of an alias, the name decides the spelling.
+fn find<'r>(name: &str, table: &AliasTable, registry: &'r Registry) -> Result<Found<'r>, String> {
+    if table.is_django() {
         return dotted_path::find(name, registry);
     }
-    match registry.backend(name) {
-        Ok((registered, backend)) => Ok(Found { registered, backend, django: None }),
-        Err(unknown) => Err(dotted_path::hint(name, registry).unwrap_or(unknown)),
+    match (registry.backend(name), dotted_path::by_path(name, registry)) {
+        (Ok((registered, backend)), _) => Ok(Found { registered, backend, django: None }),
+        (Err(_), Some(found)) if table.is_of_environment() => Ok(found),
+        (Err(unknown), _) => Err(dotted_path::hint(name, registry).unwrap_or(unknown)),
     }
+}
+
+/// Whether the environment names this backend where the file names another,
+/// perhaps one that there is not.
+fn is_swapped(table: &AliasTable, found: &Found<'_>, registry: &Registry) -> bool {
+    table.replaced_backend().is_some_and(|replaced| {
+        find(replaced, table, registry).map_or(true, |replaced| replaced.registered != found.registered)
+    })
 }
 
 /// Logs what is worth knowing of settings that are fine.
 fn tell(checked: &BTreeMap<&str, Checked<'_>>) {
     for (name, Checked { alias, .. }) in checked {
+        let name = quoted(name);
         for note in &alias.notes {
             match note {
-                Note::Info(text) => tracing::info!(target: "cache::config", "alias `{name}`: {text}"),
-                Note::Warning(text) => tracing::warn!(target: "cache::config", "alias `{name}`: {text}"),
+                Note::Info(text) => tracing::info!(target: "cache::config", "alias {name}: {text}"),
+                Note::Warning(text) => tracing::warn!(target: "cache::config", "alias {name}: {text}"),
             }
         }
     }
@@ -207,10 +220,11 @@ fn warn_of_overlaps(checked: &BTreeMap<&str, Checked<'_>>) {
     for (wide, outer) in checked {
         for (narrow, inner) in checked {
             if wide != narrow && same_place(outer, inner) && clears(&outer.alias, &inner.alias) {
+                let (wide, narrow) = (quoted(wide), quoted(narrow));
                 tracing::warn!(
                     target: "cache::config",
-                    "clearing `{wide}` clears `{narrow}` too: both are in one place, and the keys of `{narrow}` are \
-                     among those that `{wide}` takes for its own",
+                    "clearing {wide} clears {narrow} too: both are in one place, and the keys of {narrow} are among \
+                     those that {wide} takes for its own",
                 );
             }
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use cache_core::{Backend, Codec, KeyFunction, Validator};
 
-use crate::config::{listed, suggestion};
+use crate::config::{listed, quoted, suggestion};
 
 /// The names that a configuration can use, and what each stands for.
 ///
@@ -181,7 +181,15 @@ pub(crate) fn needs_feature(backend: &str) -> Option<String> {
 /// repeated.
 pub(crate) fn shown(name: &str) -> String {
     let is_name = name.chars().all(|character| character.is_alphanumeric() || "._-".contains(character));
-    if is_name { format!(" `{name}`") } else { String::new() }
+    if is_name { format!(" {}", quoted(name)) } else { String::new() }
+}
+
+/// What to say of the text that Python's `str()` makes of a function or a class.
+pub(crate) fn of_python(name: &str) -> &'static str {
+    let is_object = ["<function ", "<class ", "<bound method ", "<built-in "]
+        .iter()
+        .any(|beginning| name.starts_with(beginning));
+    if is_object { "; this is what `str()` makes of a Python object: write its dotted path" } else { "" }
 }
 
 /// Says what there is beside the name that there is not.
@@ -193,7 +201,7 @@ fn unknown<'a>(
 ) -> String {
     let names = own.iter().copied().chain(registered.map(String::as_str));
     let similar = suggestion(name, names.clone());
-    format!("there is no {what}{}; there are {}{similar}", shown(name), listed(names))
+    format!("there is no {what}{}; there are {}{similar}{}", shown(name), listed(names), of_python(name))
 }
 
 impl fmt::Debug for Registry {

@@ -65,6 +65,23 @@ async fn a_value_of_the_wrong_type() {
 }
 
 #[tokio::test]
+async fn a_number_that_is_not_whole_and_one_that_is_out_of_range() {
+    for (number, found) in [
+        ("1.5", "a number with a fraction"),
+        ("-1.5", "a number with a fraction"),
+        ("-1.0", "a number out of range"),
+        ("-1", "a number out of range"),
+        ("1e300", "a number out of range"),
+    ] {
+        refused(
+            toml(&format!("[caches.default]\nbackend = 'mem'\nversion = {number}")),
+            &format!("alias `default`: `version`: expected a whole number from 0, found {found}"),
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn a_word_that_is_not_one_of_those_accepted() {
     refused(
         toml("[caches.default]\nbackend = 'mem'\non_error = 'hunter2'"),
@@ -77,7 +94,7 @@ async fn a_word_that_is_not_one_of_those_accepted() {
 async fn a_timeout_that_is_none() {
     let expected = "expected seconds as a number from 0, text such as \"500ms\" or \"2h\", or \"forever\"";
     for (value, found) in
-        [("'soon'", "text"), ("-1", "a number"), ("true", "true or false"), ("[1]", "a list")]
+        [("'soon'", "text"), ("-1", "a number out of range"), ("true", "true or false"), ("[1]", "a list")]
     {
         refused(
             toml(&format!("[caches.default]\nbackend = 'mem'\ntimeout = {value}")),
@@ -91,7 +108,7 @@ async fn a_timeout_that_is_none() {
 async fn a_deadline_of_zero() {
     refused(
         toml("[caches.default]\nbackend = 'mem'\ndeadline = 0"),
-        "alias `default`: `deadline`: expected a time above zero: seconds as a number, or text such as \"500ms\", found a number",
+        "alias `default`: `deadline`: expected a time above zero: seconds as a number, or text such as \"500ms\", found a number out of range",
     )
     .await;
 }
@@ -306,6 +323,9 @@ async fn a_list_where_one_location_is_meant() {
 #[tokio::test]
 async fn shapes_that_hold_no_aliases() {
     refused(Caches::builder().json("[]"), "a table of aliases is expected at the top").await;
+    for text in ["", " \n", "\u{feff}\n"] {
+        refused(Caches::builder().json(text), "this is empty: without any aliases JSON is `{}`").await;
+    }
     refused(toml("caches = 5"), "`caches` has to be a table of aliases").await;
     refused(toml("[caches]\ndefault = 'mem'"), "alias `default` has to be a table of settings").await;
     refused(
@@ -321,10 +341,46 @@ async fn shapes_that_hold_no_aliases() {
 }
 
 #[tokio::test]
+async fn aliases_under_a_root_of_another_name() {
+    refused(toml("CACHES = 5"), "`CACHES` has to be a table of aliases").await;
+    refused(
+        toml("[caches.a]\nbackend = 'mem'\n[CACHES.b]\nBACKEND = 'mem'"),
+        "`caches`, `CACHES` are both there: write one of them",
+    )
+    .await;
+    let message = "`Caches` holds aliases, which stand under `caches` or `CACHES`";
+    refused(toml("[Caches.a]\nbackend = 'mem'"), message).await;
+    refused(Caches::builder().json(r#"{"Caches": {"a": {"BACKEND": "mem"}}}"#), message).await;
+}
+
+#[tokio::test]
+async fn names_are_shown_on_one_line_and_not_at_any_length() {
+    refused(
+        toml("[caches.\"a\\nb\"]\nbackend = 'mem'\n\"c\\u001b[31m\" = 5"),
+        "alias `a\\nb`: `c\\u{1b}[31m` is not a setting",
+    )
+    .await;
+    let long = "x".repeat(100);
+    let sixty = "x".repeat(60);
+    refused(
+        toml(&format!("[caches.{long}]\nbackend = '{long}'\n{long} = 1\noptions.{long} = 1")),
+        &format!(
+            "2 problems: alias `{sixty}..`: there is no backend `{sixty}..`; there are `dummy`, `mem`; alias `{sixty}..`: `{sixty}..` is not a setting"
+        ),
+    )
+    .await;
+    refused(
+        Caches::builder().json(&format!("{{\"{long}\": 1, \"{long}\": 2}}")),
+        &format!("the key `{sixty}..` stands twice (line 1, column 214)"),
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn everything_that_is_wrong_is_said_at_once() {
     refused(
         toml("[caches.a]\nbackend = 'mem'\ntimeuot = 5\nversion = -1\n[caches.b]\nbackend = 'men'\ncodec = 'jsno'"),
-        "4 problems: alias `a`: `timeuot` is not a setting; did you mean `timeout`?; alias `a`: `version`: expected a whole number from 0, found a number; alias `b`: there is no backend `men`; there are `dummy`, `mem`; did you mean `mem`?; alias `b`: there is no codec `jsno`; there are `msgpack`, `json`, `postcard`, `raw`; did you mean `json`?",
+        "4 problems: alias `a`: `timeuot` is not a setting; did you mean `timeout`?; alias `a`: `version`: expected a whole number from 0, found a number out of range; alias `b`: there is no backend `men`; there are `dummy`, `mem`; did you mean `mem`?; alias `b`: there is no codec `jsno`; there are `msgpack`, `json`, `postcard`, `raw`; did you mean `json`?",
     )
     .await;
 }

@@ -96,8 +96,11 @@ async fn an_unknown_option() {
 async fn an_option_of_the_wrong_type() {
     for (value, found) in [
         (json!(PASSWORD), "text"),
-        (json!(0), "a number"),
-        (json!("0"), "a number"),
+        (json!(0), "a number out of range"),
+        (json!("0"), "a number out of range"),
+        (json!("99999999999999999999"), "a number out of range"),
+        (json!(1e300), "a number out of range"),
+        (json!("1.0"), "text"),
         (json!(1.5), "a number with a fraction"),
         (json!(null), "null"),
     ] {
@@ -117,12 +120,27 @@ async fn options_that_are_no_table() {
 
 #[tokio::test]
 async fn a_timeout_that_is_none() {
-    for value in
-        [json!(PASSWORD), json!("1.5"), json!(""), json!("forever"), json!(true), json!([60]), json!(1e300)]
-    {
+    for value in [json!(PASSWORD), json!("1.5"), json!(""), json!("forever"), json!([60]), json!({"s": 60})] {
         refused(
             locmem("TIMEOUT", &value),
             "alias `default`: `TIMEOUT`: expected seconds as a number, a whole number as text, or null, which is forever; Django would silently take 300",
+        )
+        .await;
+    }
+    refused(
+        locmem("TIMEOUT", &json!(true)),
+        "alias `default`: `TIMEOUT`: expected seconds as a number, a whole number as text, or null, which is forever; found true or false",
+    )
+    .await;
+    refused(
+        locmem("TIMEOUT", &json!("1_000")),
+        "alias `default`: `TIMEOUT`: expected seconds as a number, a whole number as text, or null, which is forever",
+    )
+    .await;
+    for value in [json!(1e300), json!("99999999999999999999")] {
+        refused(
+            locmem("TIMEOUT", &value),
+            "alias `default`: `TIMEOUT`: the number is too large; null is forever",
         )
         .await;
     }
@@ -135,25 +153,29 @@ async fn a_timeout_that_is_none() {
 
 #[tokio::test]
 async fn other_settings_of_the_wrong_type() {
-    for (value, found) in [(json!(PASSWORD), "text"), (json!(-1), "a number"), (json!(null), "null")] {
+    for (value, found) in
+        [(json!(PASSWORD), "text"), (json!(-1), "a number out of range"), (json!(null), "null")]
+    {
         refused(
             locmem("VERSION", &value),
             &format!("alias `default`: `VERSION`: expected a whole number from 0, found {found}"),
         )
         .await;
     }
-    refused(locmem("KEY_PREFIX", &json!(5)), "alias `default`: `KEY_PREFIX`: expected text, found a number")
+    for (value, found) in [
+        (json!(1.5), "a number"),
+        (json!(true), "true or false"),
+        (json!(null), "null; Django would take the text `None`"),
+    ] {
+        refused(
+            locmem("KEY_PREFIX", &value),
+            &format!("alias `default`: `KEY_PREFIX`: expected text, found {found}"),
+        )
         .await;
-    refused(locmem("KEY_PREFIX", &json!(null)), "alias `default`: `KEY_PREFIX`: expected text, found null")
-        .await;
+    }
     refused(
         locmem("LOCATION", &json!({"url": PASSWORD})),
         "alias `default`: `LOCATION`: expected text or a list of texts, found a table",
-    )
-    .await;
-    refused(
-        locmem("LOCATION", &json!(null)),
-        "alias `default`: `LOCATION`: expected text or a list of texts, found null",
     )
     .await;
 }
@@ -251,10 +273,20 @@ async fn a_path_of_django_s_in_the_native_spelling() {
     )
     .await;
     refused(
-        env(Caches::builder(), "CACHES__EXTRA__BACKEND", DUMMY),
+        env(json(&json!({"backend": "mem"})), "CACHES__DEFAULT__BACKEND", DUMMY),
         &format!(
-            "alias `extra`: `{DUMMY}` is what Django calls `dummy`: write `backend = \"dummy\"`, or the whole alias in Django's spelling, with `BACKEND`"
+            "alias `default`: `{DUMMY}` is what Django calls `dummy`: write `backend = \"dummy\"`, or the whole alias in Django's spelling, with `BACKEND`"
         ),
+    )
+    .await;
+    refused(
+        env(Caches::builder(), "CACHES__EXTRA__BACKEND", "django.core.cache.backends.redis.RedisCache"),
+        "alias `extra`: `django.core.cache.backends.redis.RedisCache` is not supported yet",
+    )
+    .await;
+    refused(
+        env(Caches::builder(), "CACHES__EXTRA__BACKEND", "men"),
+        "alias `extra`: there is no backend `men`; there are `dummy`, `mem`; did you mean `mem`?",
     )
     .await;
 }
@@ -266,6 +298,28 @@ async fn a_key_function_that_nobody_registered() {
         "alias `default`: there is no key function `myproject.cache.make_key`; there are `default`",
     )
     .await;
+}
+
+#[tokio::test]
+async fn what_python_makes_of_its_objects() {
+    let hint = "this is what `str()` makes of a Python object: write its dotted path";
+    for object in [
+        "<function make_key at 0x7f>",
+        "<class 'hunter2'>",
+        "<bound method A.b of hunter2>",
+        "<built-in function id>",
+    ] {
+        refused(
+            locmem("KEY_FUNCTION", &json!(object)),
+            &format!("alias `default`: there is no key function; there are `default`; {hint}"),
+        )
+        .await;
+        refused(
+            json(&json!({ "BACKEND": object })),
+            &format!("alias `default`: there is no backend; there are {KNOWN}; {hint}"),
+        )
+        .await;
+    }
 }
 
 #[tokio::test]
@@ -288,12 +342,12 @@ async fn everything_that_is_wrong_is_said_at_once() {
         Caches::builder().json(
             &json!({
                 "a": {"BACKEND": LOCMEM, "TIMEOUT": "soon", "VERSION": "x", "OPTIONS": {"CULL_FREQUENCY": -1}},
-                "b": {"BACKEND": "path.to.backend", "KEY_PREFIX": 5, "KEY_FUNCTION": "lower", "OPTIONS": {"a": 1}},
+                "b": {"BACKEND": "path.to.backend", "KEY_PREFIX": [5], "KEY_FUNCTION": "lower", "OPTIONS": {"a": 1}},
             })
             .to_string(),
         ),
         &format!(
-            "6 problems: alias `a`: `OPTIONS.CULL_FREQUENCY`: expected a whole number from 0 to 4294967295, found a number; alias `a`: `TIMEOUT`: expected seconds as a number, a whole number as text, or null, which is forever; Django would silently take 300; alias `a`: `VERSION`: expected a whole number from 0, found text; alias `b`: there is no backend `path.to.backend`; there are {KNOWN}; alias `b`: `KEY_PREFIX`: expected text, found a number; alias `b`: there is no key function `lower`; there are `default`"
+            "6 problems: alias `a`: `OPTIONS.CULL_FREQUENCY`: expected a whole number from 0 to 4294967295, found a number out of range; alias `a`: `TIMEOUT`: expected seconds as a number, a whole number as text, or null, which is forever; Django would silently take 300; alias `a`: `VERSION`: expected a whole number from 0, found text; alias `b`: there is no backend `path.to.backend`; there are {KNOWN}; alias `b`: `KEY_PREFIX`: expected text, found a list; alias `b`: there is no key function `lower`; there are `default`"
         ),
     )
     .await;

@@ -45,6 +45,62 @@ async fn json_holds_a_bare_map_or_one_under_caches() {
 }
 
 #[tokio::test]
+async fn the_root_may_have_the_name_of_django_s_setting() {
+    let json = serde_json::json!({"CACHES": {"a": {"BACKEND": "mem"}}, "DEBUG": true, "Caches": 5});
+    let toml = "title = 'mine'\n[CACHES.a]\nBACKEND = 'mem'";
+    for builder in [
+        Caches::builder().json(&json.to_string()),
+        Caches::builder().deserialize(json),
+        Caches::builder().toml(toml),
+    ] {
+        let caches = builder.open().await.expect("it is fine");
+        assert_eq!(caches.aliases().collect::<Vec<_>>(), ["a"]);
+    }
+}
+
+#[tokio::test]
+async fn an_alias_of_a_bare_map_may_be_called_caches() {
+    for text in [
+        r#"{"caches": {"BACKEND": "mem"}, "default": {"backend": "mem"}}"#,
+        r#"{"caches": {"caches": {"backend": "mem"}, "default": {"BACKEND": "mem"}}}"#,
+    ] {
+        let caches = Caches::from_json(text).await.expect("it is fine");
+        assert_eq!(caches.aliases().collect::<Vec<_>>(), ["caches", "default"]);
+    }
+}
+
+#[tokio::test]
+async fn what_editors_put_into_a_json_file_is_no_alias() {
+    for text in [
+        "\u{feff}{\"a\": {\"backend\": \"mem\"}}",
+        r#"{"$schema": "./caches.schema.json", "a": {"backend": "mem"}}"#,
+        r#"{"$schema": "./caches.schema.json", "caches": {"a": {"backend": "mem"}}}"#,
+    ] {
+        let caches = Caches::from_json(text).await.expect("it is fine");
+        assert_eq!(caches.aliases().collect::<Vec<_>>(), ["a"]);
+    }
+    let caches = Caches::from_toml("\u{feff}[caches.a]\nbackend = 'mem'").await.expect("it is fine");
+    assert_eq!(caches.aliases().collect::<Vec<_>>(), ["a"]);
+}
+
+#[tokio::test]
+async fn whole_numbers_may_be_written_as_floats() {
+    let settings = serde_json::json!({"backend": "mem", "version": 2.0, "options": {"max_entries": 1e1}});
+    let caches = Caches::builder()
+        .deserialize(serde_json::json!({ "default": settings }))
+        .env_from(variables(&[("CACHES__DEFAULT__MAX_VALUE_BYTES", "1e6")]))
+        .open()
+        .await
+        .expect("it is fine");
+    let cache = caches.default().expect("it is there");
+    assert_eq!(cache.version(), 2);
+    for key in 0..20 {
+        cache.aset(&key.to_string(), &1, Timeout::Default).await.expect("memory takes it");
+    }
+    assert!(cache.stats().entries <= Some(10), "{:?}", cache.stats().entries);
+}
+
+#[tokio::test]
 async fn any_serde_map_will_do() {
     let settings = BTreeMap::from([("a", BTreeMap::from([("backend", "mem"), ("timeout", "forever")]))]);
     let value = serde_json::to_value(settings).expect("text is JSON");

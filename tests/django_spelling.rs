@@ -85,12 +85,14 @@ async fn memory_without_a_location_is_one_store() {
         "prefixed": {"BACKEND": LOCMEM, "KEY_PREFIX": "shop"},
         "versioned": {"BACKEND": LOCMEM, "VERSION": "2"},
         "elsewhere": {"BACKEND": LOCMEM, "LOCATION": "unique-snowflake"},
+        "null": {"BACKEND": LOCMEM, "LOCATION": null},
         "as a list": {"BACKEND": LOCMEM, "LOCATION": ["unique-snowflake"]},
         "native": {"backend": "mem"},
     }))
     .await;
     put(&cache(&caches, "default"), "key").await;
     assert!(has(&cache(&caches, "same"), "key").await);
+    assert!(has(&cache(&caches, "null"), "key").await);
     for alias in ["prefixed", "versioned", "elsewhere", "as a list", "native"] {
         assert!(!has(&cache(&caches, alias), "key").await, "{alias}");
     }
@@ -115,6 +117,7 @@ async fn every_form_of_a_timeout() {
         (json!(-1), None),
         (json!(-1.5), None),
         (json!("-1"), None),
+        (json!("-99999999999999999999"), None),
     ] {
         let text = json!({"default": {"BACKEND": LOCMEM, "TIMEOUT": timeout}}).to_string();
         assert_eq!(life(Caches::builder().json(&text)).await, expected, "{timeout}");
@@ -161,6 +164,30 @@ async fn the_environment_swaps_the_backend() {
         let builder = env(Caches::builder().json(&missing), &[("CACHES__DEFAULT__BACKEND", backend)]);
         assert!(life(builder).await.is_some(), "{backend}");
     }
+}
+
+#[tokio::test]
+async fn an_alias_of_the_environment_alone_may_be_in_django_s_spelling() {
+    let variables = [
+        ("CACHES__DEFAULT__BACKEND", LOCMEM),
+        ("CACHES__DEFAULT__KEY_FUNCTION", "django.core.cache.backends.base.default_key_func"),
+        ("CACHES__OTHER__BACKEND", LOCMEM),
+        ("CACHES__NATIVE__BACKEND", "mem"),
+    ];
+    let caches = env(Caches::builder(), &variables).open().await.expect("it is fine");
+    for number in 0..400 {
+        put(&cache(&caches, "default"), &number.to_string()).await;
+        put(&cache(&caches, "native"), &number.to_string()).await;
+    }
+    assert!(cache(&caches, "default").stats().entries <= Some(300));
+    assert!(has(&cache(&caches, "other"), "399").await);
+    assert_eq!(cache(&caches, "native").stats().entries, Some(400));
+}
+
+#[tokio::test]
+async fn a_whole_number_is_a_prefix_too() {
+    let caches = opened(json!({"default": {"BACKEND": LOCMEM, "KEY_PREFIX": -5}})).await;
+    assert_eq!(cache(&caches, "default").key_prefix(), "-5");
 }
 
 #[tokio::test]

@@ -72,7 +72,14 @@ async fn what_it_accepts_loads() {
         json!({"a": {"BACKEND": LOCMEM, "TIMEOUT": "60", "VERSION": "2", "LOCATION": ["a"], "KEY_PREFIX": "p"}}),
         json!({"a": {"BACKEND": LOCMEM, "TIMEOUT": -1.5, "KEY_FUNCTION": "default"}}),
         json!({"a": {"BACKEND": LOCMEM, "OPTIONS": {"MAX_ENTRIES": "1000", "CULL_FREQUENCY": 0}}}),
-        json!({"a": {"BACKEND": "dummy", "OPTIONS": {"MAX_ENTRIES": null}}}),
+        json!({"a": {"BACKEND": "dummy", "OPTIONS": {"MAX_ENTRIES": null, "anything": {}}}}),
+        json!({"a": {"BACKEND": LOCMEM, "LOCATION": null, "KEY_PREFIX": 5, "OPTIONS": {"MAX_ENTRIES": 1e3}}}),
+        json!({"a": {"backend": "mem", "version": 1.0, "options": {"max_entries": 1000.0}}}),
+        json!({"CACHES": {"a": {"BACKEND": "mem"}}, "DEBUG": true}),
+        json!({"caches": {"BACKEND": "mem"}, "a": {"backend": "mem"}}),
+        json!({"caches": {"caches": {"backend": "mem"}}}),
+        json!({"$schema": "caches.schema.json", "a": {"backend": "mem"}}),
+        json!({"$schema": "caches.schema.json", "caches": {"a": {"backend": "mem"}}}),
         all,
     ];
     for document in &accepted {
@@ -125,13 +132,15 @@ async fn what_does_not_load_it_refuses() {
         json!({"BACKEND": LOCMEM, "TIMEOUT": true}),
         json!({"BACKEND": LOCMEM, "VERSION": "soon"}),
         json!({"BACKEND": LOCMEM, "VERSION": -1}),
+        json!({"BACKEND": LOCMEM, "VERSION": "-1"}),
+        json!({"BACKEND": LOCMEM, "KEY_PREFIX": [5]}),
         json!({"BACKEND": LOCMEM, "KEY_PREFIX": null}),
-        json!({"BACKEND": LOCMEM, "LOCATION": null}),
         json!({"BACKEND": LOCMEM, "KEY_FUNCTION": "path.to.function"}),
         json!({"BACKEND": LOCMEM, "OPTIONS": null}),
         json!({"BACKEND": LOCMEM, "OPTIONS": {"max_entries": 5}}),
         json!({"BACKEND": LOCMEM, "OPTIONS": {"MAX_ENTRIES": PASSWORD}}),
         json!({"BACKEND": LOCMEM, "OPTIONS": {"MAX_ENTRIES": 0}}),
+        json!({"BACKEND": LOCMEM, "OPTIONS": {"MAX_ENTRIES": "0"}}),
         json!({"BACKEND": "mem", "OPTIONS": {"values": "typed"}}),
     ];
     for alias in native.iter().chain(&django) {
@@ -140,7 +149,15 @@ async fn what_does_not_load_it_refuses() {
             assert!(!schema.accepts(&document), "{document}");
         }
     }
-    for document in [json!([]), json!({"caches": 5})] {
+    for document in [
+        json!([]),
+        json!({"caches": 5}),
+        json!({"CACHES": 5}),
+        json!({"caches": {"a": {"backend": "mem"}}, "CACHES": {"b": {"backend": "mem"}}}),
+        json!({"Caches": {"a": {"backend": "mem"}}}),
+        json!({"caches": {"$schema": "caches.schema.json"}}),
+        json!({"$schema": {"backend": 5}}),
+    ] {
         assert!(!loads(&document).await, "{document}");
         assert!(!schema.accepts(&document), "{document}");
     }

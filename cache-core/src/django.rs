@@ -26,8 +26,10 @@ pub struct DjangoSpelling {
     pub defaults: &'static [(&'static str, &'static str)],
     /// The location where `LOCATION` is absent, if that means one.
     pub location: Option<&'static str>,
-    /// What may stand in `OPTIONS`; anything else is an error.
+    /// What may stand in `OPTIONS`.
     pub options: &'static [DjangoOption],
+    /// What becomes of any other name in `OPTIONS`: an error, unless said.
+    pub others: Option<DjangoEffect>,
 }
 
 /// One of the names that can stand in `OPTIONS`.
@@ -55,7 +57,7 @@ pub enum DjangoEffect {
 impl DjangoSpelling {
     /// A path without defaults, location or options.
     pub const fn new(path: &'static str) -> Self {
-        Self { path, defaults: &[], location: None, options: &[] }
+        Self { path, defaults: &[], location: None, options: &[], others: None }
     }
 
     /// Sets [`defaults`](Self::defaults).
@@ -77,6 +79,19 @@ impl DjangoSpelling {
     pub const fn options(mut self, options: &'static [DjangoOption]) -> Self {
         self.options = options;
         self
+    }
+
+    /// Sets [`others`](Self::others), for a backend that takes any `OPTIONS`.
+    #[must_use]
+    pub const fn others(mut self, effect: DjangoEffect) -> Self {
+        self.others = Some(effect);
+        self
+    }
+
+    /// What becomes of this name in `OPTIONS`; `None` for one that is unknown.
+    pub fn effect_of(&self, name: &str) -> Option<DjangoEffect> {
+        let listed = self.options.iter().find(|option| option.name == name);
+        listed.map(|option| option.effect).or(self.others)
     }
 }
 

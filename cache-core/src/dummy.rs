@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use crate::async_cache::{AsyncCache, Probe};
 use crate::backend::{Backend, Context, Opened};
 use crate::capabilities::Capabilities;
-use crate::django::{DjangoEffect, DjangoOption, DjangoSpelling};
+use crate::django::{DjangoEffect, DjangoSpelling};
 use crate::entry::NewEntry;
 use crate::error::Result;
 use crate::key::Key;
@@ -37,14 +37,9 @@ pub struct DummyStore;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DummyBackend;
 
-/// Django's own reads both and uses neither.
+/// Django's own takes any `OPTIONS` and uses none.
 const DJANGO: &[DjangoSpelling] = &[DjangoSpelling::new("django.core.cache.backends.dummy.DummyCache")
-    .options(&[
-        DjangoOption::new("MAX_ENTRIES", NO_ENTRIES),
-        DjangoOption::new("CULL_FREQUENCY", NO_ENTRIES),
-    ])];
-
-const NO_ENTRIES: DjangoEffect = DjangoEffect::Ignored("a dummy keeps no entries");
+    .others(DjangoEffect::Ignored("a dummy keeps no entries"))];
 
 #[async_trait]
 impl Backend for DummyBackend {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use serde_json::Value as Json;
+use serde_json::{Number, Value as Json};
 
 use crate::life::Timeout;
 
@@ -90,7 +90,7 @@ impl Setting {
     ///
     /// What is accepted, and the kind of what was found; never the value.
     pub fn read(&self, value: &Json) -> Result<SettingValue, String> {
-        self.accept(value).ok_or_else(|| format!("expected {}, found {}", self.kind, kind_of(value)))
+        self.accept(value).ok_or_else(|| format!("expected {}, found {}", self.kind, self.kind.found(value)))
     }
 
     /// What the text of an environment variable means.
@@ -114,7 +114,7 @@ impl Setting {
                 _ => None,
             },
             SettingKind::Integer(..) | SettingKind::Duration | SettingKind::Timeout => {
-                let number = text.parse::<serde_json::Number>().map(Json::Number);
+                let number = text.parse::<Number>().map(Json::Number);
                 self.accept(&number.unwrap_or_else(|_| Json::String(text.to_owned())))
             }
             SettingKind::Text | SettingKind::OneOf(_) => self.accept(&Json::String(text.to_owned())),
@@ -129,7 +129,7 @@ impl Setting {
                 words.contains(&text.as_str()).then(|| SettingValue::Text(text.clone()))
             }
             (SettingKind::Integer(least, most), Json::Number(number)) => {
-                let number = number.as_i64()?;
+                let number = whole(number)?;
                 (least <= number && number <= most).then_some(SettingValue::Integer(number))
             }
             (SettingKind::Boolean, Json::Bool(value)) => Some(SettingValue::Boolean(*value)),
@@ -152,6 +152,14 @@ impl Setting {
     }
 }
 
+/// A whole number, also one that is written as a float: `1e6`.
+fn whole(number: &Number) -> Option<i64> {
+    number.as_i64().or_else(|| {
+        let float = number.as_f64().filter(|float| float.fract() == 0.0)?;
+        format!("{float:.0}").parse().ok()
+    })
+}
+
 /// Seconds as a number, or text with a unit.
 fn duration(value: &Json) -> Option<Duration> {
     match value {
@@ -164,15 +172,20 @@ fn duration(value: &Json) -> Option<Duration> {
     }
 }
 
-fn kind_of(value: &Json) -> &'static str {
-    match value {
-        Json::Null => "null",
-        Json::Bool(_) => "true or false",
-        Json::Number(number) if number.is_f64() => "a number with a fraction",
-        Json::Number(_) => "a number",
-        Json::String(_) => "text",
-        Json::Array(_) => "a list",
-        Json::Object(_) => "a table",
+impl SettingKind {
+    /// What was found where this was expected.
+    fn found(self, value: &Json) -> &'static str {
+        let is_fraction = |number: &Number| number.as_f64().is_some_and(|float| float.fract() != 0.0);
+        match (value, self) {
+            (Json::Null, _) => "null",
+            (Json::Bool(_), _) => "true or false",
+            (Json::Number(number), Self::Integer(..)) if is_fraction(number) => "a number with a fraction",
+            (Json::Number(_), Self::Integer(..) | Self::Duration | Self::Timeout) => "a number out of range",
+            (Json::Number(_), _) => "a number",
+            (Json::String(_), _) => "text",
+            (Json::Array(_), _) => "a list",
+            (Json::Object(_), _) => "a table",
+        }
     }
 }
 

@@ -155,11 +155,27 @@ impl AliasTable {
         is_django(&self.table)
     }
 
+    /// Whether no source but the environment knows of it.
+    pub(crate) fn is_of_environment(&self) -> bool {
+        self.table.is_empty()
+    }
+
     /// The name of the backend, which decides what the options may be.
     pub(crate) fn backend(&self) -> Result<&str, String> {
-        if let Some(value) = self.environment.get(&Path::Setting("backend".to_owned())) {
-            return Ok(&value.text);
-        }
+        self.sets("backend").map_or_else(|| self.written_backend(), Ok)
+    }
+
+    /// The backend of the file, where the environment names one in its place.
+    pub(crate) fn replaced_backend(&self) -> Option<&str> {
+        self.sets("backend").and_then(|_| self.written_backend().ok())
+    }
+
+    /// What the environment says of a setting.
+    pub(super) fn sets(&self, setting: &str) -> Option<&str> {
+        self.environment.get(&Path::Setting(setting.to_owned())).map(|value| value.text.as_str())
+    }
+
+    fn written_backend(&self) -> Result<&str, String> {
         let (name, names) = if self.is_django() { ("BACKEND", "dotted path") } else { ("backend", "name") };
         // Of an alias that mixes spellings, which is told elsewhere, either name will do.
         match self.table.get(name).or_else(|| self.table.get("backend")) {

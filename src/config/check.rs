@@ -6,9 +6,10 @@ use std::time::Duration;
 use cache_core::{ClearScope, OnDecodeError, OnError, SettingValue, Settings, Timeout};
 
 use super::alias::{AliasTable, Path};
+use super::django::DEFAULT_KEY_FUNCTION;
 use super::problems::{listed, suggestion};
 use super::settings::{ALIAS_SETTINGS, BackendTables, Note, Values};
-use super::{django, native};
+use super::{django, native, swap};
 
 /// One alias, checked.
 #[derive(Debug)]
@@ -37,12 +38,16 @@ pub(crate) fn check_alias(
     backend: Option<&BackendTables<'_>>,
     problems: &mut Vec<String>,
 ) -> Alias {
-    let read = if table.is_django() { django::read } else { native::read };
-    let mut values = read(table.written(), backend, problems);
+    let (written, left_out) = swap::written(table, backend);
+    let mut values = if table.is_django() {
+        problems.extend(django::names_of_another_spelling(table.written()));
+        django::read(&written, backend, problems)
+    } else {
+        native::read(&written, backend, problems)
+    };
+    values.notes.extend(left_out);
     put_environment_on_top(table, backend, &mut values, problems);
-    if table.is_django() {
-        django::fill_in_defaults(backend, &mut values);
-    }
+    django::fill_in_defaults(backend, &mut values);
     Alias::new(values)
 }
 
@@ -65,7 +70,8 @@ fn put_environment_on_top(
             problems.push(format!("`{}` names no setting; accepted: {accepted}{similar}", value.variable));
             continue;
         };
-        match setting.read_text(&value.text) {
+        let is_default = setting.name == "key_function" && value.text == DEFAULT_KEY_FUNCTION;
+        match setting.read_text(if is_default { "default" } else { &value.text }) {
             Ok(read) => drop(values.insert(setting.name, read)),
             Err(problem) => problems.push(format!("`{}`: {problem}", value.variable)),
         }

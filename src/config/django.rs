@@ -1,12 +1,13 @@
 //! An alias in Django's spelling: upper case, and what the client takes under
 //! `OPTIONS`. What it sets is told by the native names from here on.
 
+use std::num::IntErrorKind;
 use std::time::Duration;
 
 use cache_core::{DjangoEffect, DjangoSpelling, Setting, SettingKind, SettingValue, Timeout};
 use serde_json::{Map, Value as Json};
 
-use super::problems::{listed, suggestion};
+use super::problems::{listed, quoted, suggestion};
 use super::settings::{ALIAS_SETTINGS, BackendTables, Note, Values};
 
 /// What stands at the top of an alias, and the native names.
@@ -49,7 +50,6 @@ pub(super) fn read(
     problems: &mut Vec<String>,
 ) -> Values {
     let mut values = Values::default();
-    problems.extend(names_of_another_spelling(table));
     for (name, value) in table {
         let outcome = match native_name(name) {
             // Whoever looks for the backend has read it.
@@ -111,7 +111,7 @@ fn django_name(django: &DjangoSpelling, native: &str) -> Option<&'static str> {
 }
 
 /// Names that Django does not take at the top.
-fn names_of_another_spelling(table: &Map<String, Json>) -> Vec<String> {
+pub(super) fn names_of_another_spelling(table: &Map<String, Json>) -> Vec<String> {
     let mut problems = Vec::new();
     let mut native = Vec::new();
     for name in table.keys().map(String::as_str).filter(|name| native_name(name).is_none()) {
@@ -123,7 +123,8 @@ fn names_of_another_spelling(table: &Map<String, Json>) -> Vec<String> {
             let names = DJANGO_SETTINGS.iter().map(|(django, _)| *django);
             let accepted = listed(names.clone());
             let similar = suggestion(name, names);
-            problems.push(format!("`{name}` is not a setting of Django's; accepted: {accepted}{similar}"));
+            let name = quoted(name);
+            problems.push(format!("{name} is not a setting of Django's; accepted: {accepted}{similar}"));
         }
     }
     if !native.is_empty() {
@@ -141,8 +142,14 @@ fn names_of_another_spelling(table: &Map<String, Json>) -> Vec<String> {
 fn setting(native: &str, value: &Json) -> Result<Option<(&'static str, SettingValue)>, String> {
     let Some(setting) = ALIAS_SETTINGS.iter().find(|setting| setting.name == native) else { return Ok(None) };
     let read = match (native, value) {
-        ("key_function", Json::Null) => None,
+        ("key_function" | "location", Json::Null) => None,
         ("key_function", Json::String(name)) if name == DEFAULT_KEY_FUNCTION => None,
+        ("key_prefix", Json::Null) => {
+            return Err("expected text, found null; Django would take the text `None`".to_owned());
+        }
+        ("key_prefix", Json::Number(number)) if !number.is_f64() => {
+            Some(SettingValue::Text(number.to_string()))
+        }
         _ => Some(read_number_or(setting, value)?),
     };
     // Django's own default is the empty text.
@@ -154,32 +161,48 @@ fn setting(native: &str, value: &Json) -> Result<Option<(&'static str, SettingVa
 /// Reads a whole number also from text.
 fn read_number_or(setting: &Setting, value: &Json) -> Result<SettingValue, String> {
     let number = match (setting.kind, value) {
-        (SettingKind::Integer(..), Json::String(text)) => text.trim().parse::<i64>().ok(),
+        (SettingKind::Integer(..), Json::String(text)) => whole_number(text),
         _ => None,
     };
-    number.map_or_else(|| setting.read(value), |number| setting.read(&number.into()))
+    setting.read(number.as_ref().unwrap_or(value))
+}
+
+/// The whole number that a text is; one that does not fit is as far out as
+/// there are numbers.
+fn whole_number(text: &str) -> Option<Json> {
+    match text.trim().parse::<i64>() {
+        Ok(number) => Some(number.into()),
+        Err(error) => match error.kind() {
+            IntErrorKind::PosOverflow => Some(f64::MAX.into()),
+            IntErrorKind::NegOverflow => Some(f64::MIN.into()),
+            _ => None,
+        },
+    }
 }
 
 /// `None` in Django is forever; a fraction of a second is dropped, and what
 /// is not above zero stores nothing.
 fn timeout(value: &Json) -> Result<SettingValue, String> {
-    let life = match value {
+    let accepted = "expected seconds as a number, a whole number as text, or null, which is forever";
+    let number = match value {
+        Json::String(text) => whole_number(text),
+        _ => None,
+    };
+    let life = match number.as_ref().unwrap_or(value) {
         Json::Null => return Ok(SettingValue::Timeout(Timeout::Forever)),
         Json::Number(number) => match number.as_u64() {
             Some(seconds) => Some(Duration::from_secs(seconds)),
             None => number.as_f64().and_then(|s| Duration::try_from_secs_f64(s.trunc().max(0.0)).ok()),
         },
-        Json::String(text) => {
-            let seconds = text.trim().parse::<i64>().ok();
-            seconds.map(|seconds| Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+        Json::Bool(_) => return Err(format!("{accepted}; found true or false")),
+        // Python reads `1_000` as a number.
+        Json::String(text) if text.contains('_') => return Err(accepted.to_owned()),
+        Json::String(_) | Json::Array(_) | Json::Object(_) => {
+            return Err(format!("{accepted}; Django would silently take 300"));
         }
-        _ => None,
     };
-    life.map(|life| SettingValue::Timeout(Timeout::After(life))).ok_or_else(|| {
-        "expected seconds as a number, a whole number as text, or null, which is forever; Django would silently \
-         take 300"
-            .to_owned()
-    })
+    let life = life.ok_or_else(|| "the number is too large; null is forever".to_owned())?;
+    Ok(SettingValue::Timeout(Timeout::After(life)))
 }
 
 fn read_options(
@@ -207,10 +230,10 @@ fn read_option(
     values: &mut Values,
 ) -> Result<(), String> {
     let Some(option) = option_of(name, backend, values)? else { return Ok(()) };
-    let read = read_number_or(option, value).map_err(|problem| format!("`OPTIONS.{name}`: {problem}"))?;
+    let read = read_number_or(option, value).map_err(|problem| format!("{}: {problem}", in_options(name)))?;
     match values.options.insert(option.name, read) {
         None => Ok(()),
-        Some(_) => Err(format!("`OPTIONS.{name}`: another name in `OPTIONS` means the same")),
+        Some(_) => Err(format!("{}: another name in `OPTIONS` means the same", in_options(name))),
     }
 }
 
@@ -225,19 +248,20 @@ fn option_of(
         let names = backend.options.iter().map(|option| option.name);
         return ours(name).map(Some).ok_or_else(|| unknown_option(name, backend, names));
     };
-    let Some(option) = django.options.iter().find(|option| option.name == name) else {
+    let Some(effect) = django.effect_of(name) else {
         return Err(unknown_option(name, backend, django.options.iter().map(|option| option.name)));
     };
-    match option.effect {
-        DjangoEffect::Means(native) => ours(native).map(Some).ok_or_else(|| {
-            format!("`OPTIONS.{name}` means `{native}`, which `{}` does not have", backend.name)
-        }),
+    let name = in_options(name);
+    match effect {
+        DjangoEffect::Means(native) => ours(native)
+            .map(Some)
+            .ok_or_else(|| format!("{name} means `{native}`, which `{}` does not have", backend.name)),
         DjangoEffect::Ignored(reason) => {
-            values.notes.push(Note::Warning(format!("`OPTIONS.{name}` has no effect: {reason}")));
+            values.notes.push(Note::Warning(format!("{name} has no effect: {reason}")));
             Ok(None)
         }
-        DjangoEffect::Refused(sentence) => Err(format!("`OPTIONS.{name}`: {sentence}")),
-        _ => Err(format!("`OPTIONS.{name}` is not supported yet")),
+        DjangoEffect::Refused(sentence) => Err(format!("{name}: {sentence}")),
+        _ => Err(format!("{name} is not supported yet")),
     }
 }
 
@@ -248,5 +272,10 @@ fn unknown_option(
 ) -> String {
     let accepted = listed(names.clone());
     let similar = suggestion(name, names);
-    format!("`{name}` is not among the `OPTIONS` of `{}`; accepted: {accepted}{similar}", backend.name)
+    let (name, backend) = (quoted(name), backend.name);
+    format!("{name} is not among the `OPTIONS` of `{backend}`; accepted: {accepted}{similar}")
+}
+
+fn in_options(name: &str) -> String {
+    quoted(&format!("OPTIONS.{name}"))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use super::alias::{AliasTable, Override, Path};
-use super::problems::{Problems, listed, suggestion};
+use super::problems::{Problems, listed, quoted, suggestion};
 
 /// What all of the variables begin with.
 const PREFIX: &str = "CACHES__";
@@ -102,9 +102,10 @@ fn split_alias(rest: &str, aliases: &BTreeMap<String, AliasTable>) -> Result<(St
                 return Err("it names an alias, but no setting of it".to_owned());
             }
             let similar = suggestion(named, aliases.keys().map(String::as_str));
+            let named = quoted(named);
             let known = listed(aliases.keys().map(String::as_str));
             Err(format!(
-                "`{named}` is no alias; there are {known}, and a new one needs its __BACKEND set{similar}"
+                "{named} is no alias; there are {known}, and a new one needs its __BACKEND set{similar}"
             ))
         }
         several => {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use cache_core::{Setting, SettingValue};
 use serde_json::{Map, Value as Json};
 
-use super::problems::{listed, suggestion};
+use super::problems::{listed, quoted, suggestion};
 use super::settings::{ALIAS_SETTINGS, BackendTables, Values};
 
 /// Reads the alias. Where it is not known which backend it is of, its options
@@ -32,7 +32,7 @@ pub(super) fn read(
     let settings = read_by(ALIAS_SETTINGS, &settings, problems, |name| {
         let elsewhere = options.iter().any(|option| option.name == name);
         let hint = if elsewhere { "; it is an option, and belongs under `options`" } else { "" };
-        format!("`{name}` is not a setting{}{hint}", suggestion(name, known.clone()))
+        format!("{} is not a setting{}{hint}", quoted(name), suggestion(name, known.clone()))
     });
     let mut values = Values { settings, ..Values::default() };
     if let Some(backend) = backend {
@@ -40,7 +40,8 @@ pub(super) fn read(
             let names = options.iter().map(|option| option.name);
             let accepted = listed(names.clone());
             let similar = suggestion(name, names);
-            format!("`{name}` is not an option of `{}`; accepted: {accepted}{similar}", backend.name)
+            let (name, backend) = (quoted(name), backend.name);
+            format!("{name} is not an option of `{backend}`; accepted: {accepted}{similar}")
         });
     }
     values

@@ -12,7 +12,7 @@ impl Problems {
     }
 
     pub(crate) fn in_alias(&mut self, alias: &str, problem: impl std::fmt::Display) {
-        self.0.push(format!("alias `{alias}`: {problem}"));
+        self.0.push(format!("alias {}: {problem}", quoted(alias)));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -50,14 +50,25 @@ pub(crate) fn suggestion<'a>(wrong: &str, names: impl IntoIterator<Item = &'a st
     match closest {
         // A third of the letters may be wrong, and two of a short word.
         Some((distance, name)) if distance <= (wrong.chars().count() / 3).max(2) && distance < name.len() => {
-            format!("; did you mean `{name}`?")
+            format!("; did you mean {}?", quoted(name))
         }
         _ => String::new(),
     }
 }
 
+/// A name of the user's in backquotes: on one line, and no longer than one reads.
+pub(crate) fn quoted(name: &str) -> String {
+    const MOST: usize = 60;
+    let escape = |character: char| {
+        let escaped = character.is_control().then(|| character.escape_default().to_string());
+        escaped.unwrap_or_else(|| character.to_string())
+    };
+    let more = if name.chars().nth(MOST).is_some() { ".." } else { "" };
+    format!("`{}{more}`", name.chars().take(MOST).map(escape).collect::<String>())
+}
+
 /// The names, each in backquotes, with commas between.
 pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let names: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    let names: Vec<_> = names.into_iter().map(quoted).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }

@@ -13,6 +13,8 @@ pub(crate) struct BackendTables<'a> {
     pub(crate) options: &'static [Setting],
     /// How Django spells the options, if it does.
     pub(crate) django: Option<&'static DjangoSpelling>,
+    /// Whether the environment names it where the file names another.
+    pub(crate) is_swapped: bool,
 }
 
 /// What an alias sets, by the names of the tables.

@@ -12,6 +12,7 @@ use serde_json::{Map, Value as Json};
 
 use super::alias::AliasTable;
 use super::document::Document;
+use super::problems::{listed, quoted};
 
 /// The tables by alias, as one source has them.
 pub(crate) type Aliases = Vec<(String, AliasTable)>;
@@ -32,6 +33,10 @@ pub(crate) fn parse_toml(text: &str) -> Result<Json, String> {
 
 /// The document of a JSON text.
 pub(crate) fn parse_json(text: &str) -> Result<Json, String> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.trim().is_empty() {
+        return Err("this is empty: without any aliases JSON is `{}`".to_owned());
+    }
     let duplicate = RefCell::new(None);
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let parsed = Document { duplicate: &duplicate }
@@ -40,7 +45,7 @@ pub(crate) fn parse_json(text: &str) -> Result<Json, String> {
     parsed.map_err(|error| {
         let place = format!(" (line {}, column {})", error.line(), error.column());
         match duplicate.take() {
-            Some(key) => format!("the key `{key}` stands twice{place}"),
+            Some(key) => format!("the key {} stands twice{place}", quoted(&key)),
             None => format!("this is not valid JSON{place}"),
         }
     })
@@ -50,7 +55,7 @@ pub(crate) fn parse_json(text: &str) -> Result<Json, String> {
 pub(crate) fn from_deserializer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Json, String> {
     let duplicate = RefCell::new(None);
     Document { duplicate: &duplicate }.deserialize(deserializer).map_err(|_| match duplicate.take() {
-        Some(key) => format!("the key `{key}` stands twice"),
+        Some(key) => format!("the key {} stands twice", quoted(&key)),
         None => "the map holds something that is neither a table, a list nor a plain value".to_owned(),
     })
 }
@@ -73,22 +78,51 @@ pub(crate) fn aliases_of(document: Json, bare: bool) -> Result<Aliases, String> 
     let Json::Object(mut root) = document else {
         return Err("a table of aliases is expected at the top".to_owned());
     };
-    let aliases = match root.remove("caches") {
-        Some(Json::Object(aliases)) => aliases,
-        Some(_) => return Err("`caches` has to be a table of aliases".to_owned()),
-        None if bare => root,
-        None => {
-            warn_of_nothing(&root);
-            Map::new()
+    if bare && root.get("$schema").is_some_and(Json::is_string) {
+        root.remove("$schema");
+    }
+    let holds_aliases = |name: &&str| root.get(*name).is_some_and(|table| !(bare && is_alias(table)));
+    let aliases = match ROOTS.iter().copied().filter(holds_aliases).collect::<Vec<_>>().as_slice() {
+        [] => {
+            no_other_case(&root)?;
+            if !bare {
+                warn_of_nothing(&root);
+                root.clear();
+            }
+            root
         }
+        [name] => match root.remove(*name) {
+            Some(Json::Object(aliases)) => aliases,
+            _ => return Err(format!("`{name}` has to be a table of aliases")),
+        },
+        names => return Err(format!("{} are both there: write one of them", listed(names.iter().copied()))),
     };
     aliases
         .into_iter()
         .map(|(alias, table)| match table {
             Json::Object(table) => Ok((alias, AliasTable::from_file(table))),
-            _ => Err(format!("alias `{alias}` has to be a table of settings")),
+            _ => Err(format!("alias {} has to be a table of settings", quoted(&alias))),
         })
         .collect()
+}
+
+/// Where the aliases stand: natively, or by the name of Django's setting.
+pub(crate) const ROOTS: [&str; 2] = ["caches", "CACHES"];
+
+/// Whether a table is that of an alias, whatever its name.
+fn is_alias(table: &Json) -> bool {
+    ["backend", "BACKEND"].iter().any(|name| table.get(name).is_some_and(Json::is_string))
+}
+
+/// # Errors
+///
+/// If aliases stand under a root that is `caches` but for its case.
+fn no_other_case(root: &Map<String, Json>) -> Result<(), String> {
+    let holds_aliases = |table: &Json| table.as_object().is_some_and(|table| table.values().any(is_alias));
+    match root.iter().find(|(name, table)| name.eq_ignore_ascii_case("caches") && holds_aliases(table)) {
+        Some((name, _)) => Err(format!("`{name}` holds aliases, which stand under `caches` or `CACHES`")),
+        None => Ok(()),
+    }
 }
 
 /// A file without `caches` is valid, and perhaps not what was meant.

@@ -14,6 +14,8 @@ pub(super) fn alias(registry: &Registry) -> Json {
         let setting = ALIAS_SETTINGS.iter().find(|setting| setting.name == *native)?;
         let schema = match *native {
             "timeout" => timeout(),
+            "location" => location(setting),
+            "key_prefix" => key_prefix(setting),
             "key_function" => key_function(setting, registry),
             _ => number_or_text(setting),
         };
@@ -37,6 +39,21 @@ fn timeout() -> Json {
     })
 }
 
+fn location(setting: &Setting) -> Json {
+    let mut schema = of_setting(setting);
+    if let Some(accepted) = schema["anyOf"].as_array_mut() {
+        accepted.push(json!({"type": "null"}));
+    }
+    schema
+}
+
+/// Of a number Django takes the text.
+fn key_prefix(setting: &Setting) -> Json {
+    let mut schema = of_setting(setting);
+    schema["type"] = json!(["integer", "string"]);
+    schema
+}
+
 fn key_function(setting: &Setting, registry: &Registry) -> Json {
     let mut schema = of_names(setting, registry.key_function_names().chain([DEFAULT_KEY_FUNCTION]));
     schema["type"] = json!(["string", "null"]);
@@ -58,28 +75,36 @@ fn options(backend: &dyn Backend, django: Option<&DjangoSpelling>) -> Json {
     };
     let defaults =
         |native: &str| django.defaults.iter().find(|(name, _)| *name == native).map(|(_, text)| *text);
-    let option = |option: &DjangoOption| match option.effect {
+    let of_effect = |effect: DjangoEffect| match effect {
         DjangoEffect::Means(native) => {
             let ours = backend.options().iter().find(|setting| setting.name == native)?;
             let mut ours = *ours;
             ours.default = defaults(native).unwrap_or(ours.default);
-            Some((option.name.to_owned(), number_or_text(&ours)))
+            Some(number_or_text(&ours))
         }
-        DjangoEffect::Ignored(reason) => {
-            Some((option.name.to_owned(), json!({"description": format!("It has no effect: {reason}.")})))
-        }
-        // Not among the properties, it is refused like any other.
-        _ => None,
+        DjangoEffect::Ignored(reason) => Some(json!({"description": format!("It has no effect: {reason}.")})),
+        // Whatever its value.
+        _ => Some(Json::Bool(false)),
     };
-    table(django.options.iter().filter_map(option))
+    let option = |option: &DjangoOption| Some((option.name.to_owned(), of_effect(option.effect)?));
+    let mut schema = table(django.options.iter().filter_map(option));
+    if let Some(others) = django.others.and_then(of_effect) {
+        schema["additionalProperties"] = others;
+    }
+    schema
 }
 
 /// Django reads numbers from text too.
 fn number_or_text(setting: &Setting) -> Json {
     let mut schema = of_setting(setting);
-    if matches!(setting.kind, SettingKind::Integer(..)) {
+    if let SettingKind::Integer(least, _) = setting.kind {
         schema["type"] = json!(["integer", "string"]);
-        schema["pattern"] = WHOLE_NUMBER.into();
+        schema["pattern"] = match least {
+            i64::MIN..0 => WHOLE_NUMBER,
+            0 => r"^\s*\+?[0-9]+\s*$",
+            1.. => r"^\s*\+?0*[1-9][0-9]*\s*$",
+        }
+        .into();
     }
     schema
 }

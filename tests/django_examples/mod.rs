@@ -1,5 +1,6 @@
-//! The examples of `CACHES` in the documentation of Django 6.0 and of
-//! django-redis, as `json.dumps` writes them. Passwords are ours.
+//! The examples of `CACHES` in the documentation of Django 6.0.10 and of
+//! django-redis 7.0.0, as `json.dumps` writes them. Passwords are ours, and so
+//! are those that say so.
 
 use serde_json::{Value as Json, json};
 
@@ -94,37 +95,44 @@ pub(crate) fn of_django() -> Vec<Example> {
         ),
         example("the default of the setting", LOCMEM, json!({})),
         of(
-            "a key function of one's own",
+            "a key function of one's own (ours)",
             LOCMEM,
             json!({"KEY_FUNCTION": "path.to.function"}),
             Some("there is no key function `path.to.function`"),
         ),
         example(
-            "all arguments at their defaults",
+            "all arguments at their defaults (ours)",
             LOCMEM,
             json!({
                 "LOCATION": "", "TIMEOUT": 300, "KEY_PREFIX": "", "VERSION": 1, "KEY_FUNCTION": null,
                 "OPTIONS": {"MAX_ENTRIES": 300, "CULL_FREQUENCY": 3},
             }),
         ),
-        example("entries that never expire", LOCMEM, json!({"TIMEOUT": null})),
-        example("nothing is cached", LOCMEM, json!({"TIMEOUT": 0})),
+        example("entries that never expire (ours)", LOCMEM, json!({"TIMEOUT": null})),
+        example("nothing is cached (ours)", LOCMEM, json!({"TIMEOUT": 0})),
     ]
 }
 
 /// Those of django-redis, in the order of its README. Where that shows only
 /// `OPTIONS`, its first example stands around them.
 pub(crate) fn of_django_redis() -> Vec<Example> {
-    let example = |name, alias| of(name, DJANGO_REDIS, alias, not_yet(DJANGO_REDIS));
-    let options = |name, options: Json| {
-        example(name, json!({"LOCATION": "redis://127.0.0.1:6379/1", "OPTIONS": options}))
-    };
+    [servers_and_values(), sentinels(), clients()].into_iter().flatten().collect()
+}
+
+fn servers_and_values() -> Vec<Example> {
     vec![
         example("basic", json!({"LOCATION": "redis://127.0.0.1:6379/1"})),
         options("the default client", json!({"CLIENT_CLASS": "django_redis.client.DefaultClient"})),
         example(
             "a user in the URL, the password in the options",
             json!({"LOCATION": "redis://django@localhost:6379/0", "OPTIONS": {"PASSWORD": PASSWORD}}),
+        ),
+        example(
+            "user and password in the options",
+            json!({
+                "LOCATION": "redis://localhost:6379/0",
+                "OPTIONS": {"USERNAME": "django", "PASSWORD": PASSWORD},
+            }),
         ),
         example(
             "user and password in the URL",
@@ -152,15 +160,59 @@ pub(crate) fn of_django_redis() -> Vec<Example> {
         options("a pool of one's own", json!({"CONNECTION_POOL_CLASS": "myproj.mypool.MyOwnPool"})),
         options("a parser", json!({"PARSER_CLASS": "redis.connection.HiredisParser"})),
         example("a replica", json!({"LOCATION": ["redis://127.0.0.1:6379/1", "redis://127.0.0.1:6378/1"]})),
+    ]
+}
+
+/// Which share their list of them.
+fn sentinels() -> Vec<Example> {
+    let sentinels = json!([["sentinel-1", 26379], ["sentinel-2", 26379], ["sentinel-3", 26379]]);
+    vec![
         example(
             "sentinels",
             json!({"LOCATION": "redis://service_name/db", "OPTIONS": {
                 "CLIENT_CLASS": "django_redis.client.SentinelClient",
-                "SENTINELS": [["sentinel-1", 26379], ["sentinel-2", 26379], ["sentinel-3", 26379]],
-                "SENTINEL_KWARGS": {"password": PASSWORD},
+                "SENTINELS": sentinels,
+                "SENTINEL_KWARGS": {"username": "sentinel-user", "password": PASSWORD},
                 "CONNECTION_POOL_CLASS": "redis.sentinel.SentinelConnectionPool",
             }}),
         ),
+        example(
+            "sentinels and little else",
+            json!({"LOCATION": "redis://minimal_service_name/db", "OPTIONS": {
+                "CLIENT_CLASS": "django_redis.client.SentinelClient", "SENTINELS": sentinels,
+            }}),
+        ),
+        example(
+            "sentinels with the default client",
+            json!({
+                "LOCATION": [
+                    "redis://other_service_name/db?is_master=1",
+                    "redis://other_service_name/db?is_master=0",
+                ],
+                "OPTIONS": {"SENTINELS": sentinels},
+            }),
+        ),
+        example(
+            "sentinels, to read only",
+            json!({
+                "LOCATION": "redis://readonly_service_name/db?is_master=0",
+                "OPTIONS": {"SENTINELS": sentinels},
+            }),
+        ),
+        example(
+            "sentinels beside an alias without",
+            json!({"LOCATION": "redis://service_name/db", "OPTIONS": {
+                "CLIENT_CLASS": "django_redis.client.SentinelClient",
+                "SENTINELS": sentinels,
+                "CONNECTION_POOL_CLASS": "redis.sentinel.SentinelConnectionPool",
+                "CONNECTION_FACTORY": "django_redis.pool.SentinelConnectionFactory",
+            }}),
+        ),
+    ]
+}
+
+fn clients() -> Vec<Example> {
+    vec![
         example(
             "shards",
             json!({
@@ -176,7 +228,25 @@ pub(crate) fn of_django_redis() -> Vec<Example> {
             json!({"REDIS_CLIENT_CLASS": "my.module.ClientClass", "REDIS_CLIENT_KWARGS": {"some_setting": true}}),
         ),
         options("connections that are closed", json!({"CLOSE_CONNECTION": true})),
+        example(
+            "TLS with a certificate of one's own",
+            json!({"LOCATION": "rediss://127.0.0.1:6379/1", "OPTIONS": {
+                "CLIENT_CLASS": "django_redis.client.DefaultClient",
+                "CONNECTION_POOL_KWARGS": {"ssl_cert_reqs": null},
+            }}),
+        ),
     ]
+}
+
+/// An alias of django-redis.
+fn example(name: &'static str, alias: Json) -> Example {
+    of(name, DJANGO_REDIS, alias, not_yet(DJANGO_REDIS))
+}
+
+fn options(name: &'static str, options: Json) -> Example {
+    let mut alias = json!({"LOCATION": "redis://127.0.0.1:6379/1"});
+    alias["OPTIONS"] = options;
+    example(name, alias)
 }
 
 fn of(name: &'static str, backend: &str, alias: Json, missing: Option<&'static str>) -> Example {

@@ -9,25 +9,35 @@ use crate::table::table;
 
 const INTRODUCTION: &str = r#"# Django's settings
 
-`CACHES` of a Django project loads as it stands:
+`CACHES` of a Django project loads as it stands, where its aliases are in local memory or dummies. Those in Redis,
+memcached, a database or files are [not supported yet](#not-supported-yet); the environment can put one that is in
+their place.
 
 ```console
 $ export DJANGO_SETTINGS_MODULE=myproject.settings
-$ python -c 'import json; from django.conf import settings; print(json.dumps(settings.CACHES, default=str))' > caches.json
+$ (umask 077; python -c 'import json; from django.conf import settings; print(json.dumps(settings.CACHES, default=lambda o: f"{o.__module__}.{o.__qualname__}" if callable(o) else str(o)))' > caches.json)
 ```
 
 ```rust
 let caches = Caches::from_json_file("caches.json").await?;
 ```
 
-So it does under `caches` in a TOML or JSON file, from any serde map, and in code with `AliasSettings::django`. An
-alias is in Django's spelling if any of its names is one of those below. To mix both spellings in one alias is an
-error; two aliases may differ.
+The file may hold passwords, so nobody else may read it: keep it out of the repository and of images. A function or a
+class, such as a key function, is written as its dotted path, and any other object that JSON lacks as its text: a `Path`
+as the path that it is, a `timedelta` as a text that `TIMEOUT` refuses.
+
+So it does under `caches` or `CACHES` in a TOML or JSON file, from any serde map, and in code with
+`AliasSettings::django`. An alias is in Django's spelling if any of its names is one of those below. To mix both
+spellings in one alias is an error; two aliases may differ.
 
 The environment goes on top in the [native spelling](settings.md#the-environment): `CACHES__DEFAULT__TIMEOUT=60`,
 `CACHES__DEFAULT__OPTIONS__MAX_ENTRIES=1000`, and with it go settings that Django does not know, such as
-`CACHES__DEFAULT__CODEC=json`. `CACHES__DEFAULT__BACKEND` swaps the backend, by a dotted path or by a registered
-name; what stands in `OPTIONS` is then read as that one's.
+`CACHES__DEFAULT__CODEC=json`. What only Django reads is refused there, such as a negative `TIMEOUT`.
+
+`CACHES__DEFAULT__BACKEND` swaps the backend, by a dotted path or by a registered name: so an alias in a store that is
+not supported yet loads as `dummy` or as `mem`. Of the file's `OPTIONS` those stay that the new backend knows; the
+others and the `LOCATION` are left out, since they belong to the other store, and a warning names them. On an alias that
+no file has, a dotted path makes it one in Django's spelling.
 
 ## Settings of an alias
 
@@ -40,21 +50,29 @@ const SETTINGS: &[[&str; 3]] = &[
         "The dotted path of one of the [backends](#backends) below, or the name of a registered one: `mem`, `dummy`, \
          or a dotted path that the [program registers](#names-of-the-project).",
     ],
-    ["LOCATION", "`location`", "Text, or a list of texts. Empty text is as good as none."],
+    [
+        "LOCATION",
+        "`location`",
+        "Text, or a list of texts; in local memory one name. Empty text and `null` are as good as none.",
+    ],
     [
         "TIMEOUT",
         "`timeout`",
         "Seconds; a fraction is dropped, as Django's `int()` does. `null` is forever (in TOML, which has none, \
          write such an alias natively). Zero and less store nothing. A whole number may be text. 300 unless set.",
     ],
-    ["OPTIONS", "`options`", "What the [backend](#backends) says of each. A whole number may be text."],
-    ["KEY_PREFIX", "`key_prefix`", "Text."],
+    [
+        "OPTIONS",
+        "`options`",
+        "What the [backend](#backends) says of each. A whole number may be text, or a float without a fraction.",
+    ],
+    ["KEY_PREFIX", "`key_prefix`", "Text, or a whole number, which is taken as its text."],
     ["VERSION", "`version`", "A whole number from 0, also as text. 1 unless set."],
     [
         "KEY_FUNCTION",
         "`key_function`",
-        "The name of a function that the [program registers](#names-of-the-project), dotted or not. `null` and \
-         `django.core.cache.backends.base.default_key_func` are the default, which makes `prefix:version:key`.",
+        "The name of a function that the [program registers](#names-of-the-project), dotted or not. `null`, `default` \
+         and `django.core.cache.backends.base.default_key_func` are the default, which makes `prefix:version:key`.",
     ],
 ];
 
@@ -63,12 +81,22 @@ const DIFFERENCES: &str = r#"
 
 * What cannot be used is an error, and all of it is told at once. Django takes 300 for a `TIMEOUT` that is no number,
   and its defaults for such `MAX_ENTRIES` and `CULL_FREQUENCY`, without a word, and ignores names that it does not know.
+* No alias has to be called `default`. An empty `{}` means memory under `default`, with the native limits.
 * `timeout`, `max_entries` and `cull_frequency` in lower case at the top of an alias, which Django once took and still
   prefers, are errors that say where they belong.
 * A `VERSION` is a whole number. A `KEY_PREFIX` of `null`, which Django turns into the text `None`, is an error.
-* `MAX_ENTRIES` is at least 1.
+* `MAX_ENTRIES` is at least 1. With 0 or less Django comes to hold `CULL_FREQUENCY` entries.
+* A negative `CULL_FREQUENCY`, with which Django never culls, is an error. With one above `MAX_ENTRIES` Django grows up
+  to it; here at least one entry goes at every cull.
+* Expired entries are freed though nobody reads them, and do not count towards `MAX_ENTRIES` any longer. What is set
+  for a time of zero or less takes no room and pushes nothing out.
+* `incr_version` keeps the time that the entry has left, where Django sets it anew, and does not cull for the entry that
+  goes.
+* `clear` removes the keys under the alias's own `KEY_PREFIX`, where Django empties the store;
+  `CACHES__DEFAULT__CLEAR=all` does that.
 * A store in memory belongs to one `Caches`, not to the whole process.
-* No alias has to be called `default`.
+* Two aliases of one `LOCATION` have to agree on its limits. One in Django's spelling culls, so a native one beside it
+  needs `eviction = "lru"` and the same `max_entries` and `cull_frequency`.
 * Values are not pickled: entries are not shared with a running Django.
 
 ## Names of the project
@@ -156,6 +184,14 @@ fn path(name: &str, backend: &dyn Backend, django: &DjangoSpelling) -> String {
         };
         [format!("`{}`", option.name), effect]
     });
+    let others = django.others.map(|effect| match effect {
+        DjangoEffect::Ignored(reason) => {
+            let name = if django.options.is_empty() { "any name" } else { "any other name" };
+            [name.to_owned(), format!("accepted without effect, with a warning: {reason}")]
+        }
+        _ => panic!("say what becomes of other names of `{}`", django.path),
+    });
+    let rows = rows.chain(others);
     text.push_str("\n\n");
     text.push_str(&table(["under `OPTIONS`", "what becomes of it"], rows));
     for (option, value) in django.defaults {

@@ -22,13 +22,19 @@ max_entries = 50_000
 ```
 
 JSON files and serde maps hold the same, under `caches` or as a bare map of aliases. What a Django project says in
-`CACHES` loads as it stands: see [Django's settings](django-settings.md). An empty configuration means memory under
-`default`.
+`CACHES` loads as it stands, and under that name too: see [Django's settings](django-settings.md). An empty
+configuration means memory under `default`.
 
 A configuration is checked as a whole before anything is opened. An unknown name or a value that cannot be used is an
-error that says where it stands and what would be accepted; it never quotes a value, which could be a password.
+error that says where it stands and what would be accepted. It quotes no value, which could be a password; only one
+that should be a name, such as that of a backend, is quoted, and only if it looks like one. Names of settings, options
+and aliases are quoted.
+
+A whole number may be written as a float without a fraction: `1000.0`, `1e6`.
+
 Editors check and complete by [`caches.schema.json`](caches.schema.json). A TOML file names it in its first line, as
-`#:schema ./caches.schema.json`; a program with backends of its own makes theirs with `Registry::json_schema`.
+`#:schema ./caches.schema.json`, a JSON file under `$schema` at its root; a program with backends of its own makes
+theirs with `Registry::json_schema`.
 
 ## The environment
 
@@ -43,6 +49,10 @@ $ export CACHES__DEFAULT__OPTIONS__MAX_ENTRIES=100000
 Names are matched without regard to case, and an unknown one under `CACHES__` is an error. An alias that no file has
 is made by setting its `BACKEND`. The text is read as the setting wants it: text as it is, without quotes; a list as
 JSON or with commas between; `true` and `false` also as `1` and `0`, `yes` and `no`, `on` and `off`.
+
+A `BACKEND` other than the file's swaps it, as in `CACHES__DEFAULT__BACKEND=dummy`. Of the file's options those stay that
+the new backend has; the others and the file's `location` are left out, since they belong to the other store, and a
+warning names them. Options from the environment are checked as ever.
 
 ## Times
 
