@@ -13,9 +13,11 @@ const LOCK_FILE: &str = "Cargo.lock";
 
 pub(crate) fn check(tree: &Tree, findings: &mut Findings) {
     let root = tree.workspace.root();
-    let mut directories: Vec<String> = root.parent().and_then(absolute).into_iter().collect();
+    // Every machine has a directory for what is temporary, and documents name it.
+    let parent = root.parent().filter(|parent| *parent != std::env::temp_dir());
     let home = std::env::var_os("HOME").map(std::path::PathBuf::from);
-    directories.extend(home.as_deref().and_then(absolute));
+    let directories: Vec<String> =
+        [parent.or(Some(&root)), home.as_deref()].into_iter().flatten().filter_map(absolute).collect();
 
     for file in &tree.files {
         if file.path.ends_with(LOCK_FILE) {
