@@ -24,6 +24,18 @@ fn cache(clock: &Arc<ManualClock>) -> Cache {
     cache_on(Arc::clone(clock) as Arc<dyn Clock>, |_| {})
 }
 
+fn two_of_one_store(clock: &Arc<ManualClock>) -> (Cache, Cache) {
+    let shared = Shared::default();
+    let open = || {
+        let mut context = Context::new("alias").with_clock(Arc::clone(clock) as Arc<dyn Clock>);
+        context.shared = shared.clone();
+        let settings = MemSettings::default();
+        let store = MemStore::open(Some("hall"), &settings, &context).expect("the same settings");
+        Cache::builder(Arc::new(store)).context(&context).build()
+    };
+    (open(), open())
+}
+
 async fn fill(cache: &Cache, keys: std::ops::Range<u32>, timeout: impl Into<Timeout> + Copy) {
     for key in keys {
         cache.aset(&key.to_string(), "value", timeout).await.expect("memory takes it");
@@ -122,15 +134,7 @@ async fn a_task_is_there_only_while_something_expires() {
 #[tokio::test]
 async fn aliases_of_one_store_share_the_task() {
     let clock = Arc::new(ManualClock::new());
-    let shared = Shared::default();
-    let open = || {
-        let mut context = Context::new("alias").with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
-        context.shared = shared.clone();
-        let store =
-            MemStore::open(Some("hall"), &MemSettings::default(), &context).expect("the same settings");
-        Cache::builder(Arc::new(store)).context(&context).build()
-    };
-    let (first, second) = (open(), open());
+    let (first, second) = two_of_one_store(&clock);
     fill(&first, 0..10, LIFE).await;
     fill(&second, 10..20, LIFE).await;
     assert_eq!(Handle::current().metrics().num_alive_tasks(), 1);
@@ -310,15 +314,7 @@ async fn what_never_expires_reads_no_clock() {
 #[tokio::test]
 async fn what_expired_unread_is_counted_by_an_alias_that_is_open() {
     let clock = Arc::new(ManualClock::new());
-    let shared = Shared::default();
-    let open = || {
-        let mut context = Context::new("alias").with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
-        context.shared = shared.clone();
-        let store =
-            MemStore::open(Some("hall"), &MemSettings::default(), &context).expect("the same settings");
-        Cache::builder(Arc::new(store)).context(&context).build()
-    };
-    let (first, second) = (open(), open());
+    let (first, second) = two_of_one_store(&clock);
     fill(&first, 0..1, LIFE).await;
     first.aclose().await.expect("it closes");
     fill(&second, 1..100, LIFE).await;
