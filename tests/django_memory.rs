@@ -21,7 +21,7 @@ mod locmem {
 
     use cache_mem::MemBackend;
     use cache_sdk::core::DjangoSpelling;
-    use cache_sdk::{AsyncCache, Backend, Caches, Context, Opened, Result, Setting, Settings};
+    use cache_sdk::{AsyncCache, Backend, Caches, Context, Opened, Result, Setting, SettingValue, Settings};
     use cache_testkit::Setup;
 
     const PATH: &str = "django.core.cache.backends.locmem.LocMemCache";
@@ -67,6 +67,8 @@ mod locmem {
         }
 
         async fn open(&self, settings: Settings, _: &Context) -> Result<Opened> {
+            // Also in an optimised build: a typed set has to fail where a remote one would.
+            let settings = settings.with("check_encoding", SettingValue::Boolean(true));
             let opened = MemBackend.open(settings, &self.context).await?;
             if let Opened::Local(store) = &opened {
                 *self.opened.lock().expect("nobody panicked") = Some(Arc::clone(store));
