@@ -154,3 +154,31 @@ async fn one_without_a_table_for_django_knows_its_options_in_any_case() {
     builder.open().await.expect("it is fine");
     assert_eq!(log.text(), warning("`LOCATION`, `OPTIONS.MAX_ENTRIES`"));
 }
+
+/// Two stores that were kept apart by their places stay apart.
+#[tokio::test]
+async fn aliases_that_are_swapped_do_not_meet() {
+    let (log, _guard) = Log::start();
+    let redis = |place: &str| json!({"BACKEND": "django_redis.cache.RedisCache", "LOCATION": place});
+    let file = json!({
+        "default": redis("redis://h/1"), "sessions": redis("redis://h/2"), "local": {"BACKEND": LOCMEM},
+    });
+    let variables = [("CACHES__DEFAULT__BACKEND", "mem"), ("CACHES__SESSIONS__BACKEND", LOCMEM)];
+    let variables = variables.map(|(name, text)| (OsString::from(name), OsString::from(text)));
+    let builder = Caches::builder().json(&file.to_string()).env_from(variables);
+    let caches = builder.open().await.expect("it is fine");
+    for alias in ["default", "sessions", "local"] {
+        let cache = caches.get(alias).expect("it is there");
+        assert_eq!(cache.aget::<String>("key").await.expect("memory answers"), None, "{alias}");
+        cache.aset("key", alias, Timeout::Default).await.expect("memory takes it");
+    }
+    assert_eq!(log.text().matches("left out: `LOCATION`").count(), 2);
+}
+
+#[tokio::test]
+async fn an_empty_location_is_not_worth_a_word() {
+    for place in [json!(""), json!(null), json!([])] {
+        let alias = json!({"BACKEND": LOCMEM, "LOCATION": place});
+        assert_eq!(opened(&alias, &[("BACKEND", "dummy")]).await, (String::new(), Some(0)));
+    }
+}

@@ -18,6 +18,8 @@ pub(crate) struct Shard {
     entries: Entries,
     /// When to look for entries that have expired.
     due: Tick,
+    /// When to look again if the look that is under way does not end.
+    retry: Tick,
     /// The most entries since its memory was last laid out.
     peak: usize,
 }
@@ -41,9 +43,12 @@ pub(crate) struct Survey {
 /// look finds many of them; and at least for so long.
 const SHORTEST_WAIT: Duration = Duration::from_millis(500);
 
-/// And for so long times the number of entries: a hundred times what a look at
-/// them costs, so that looking takes a hundredth of one core at most.
+/// And for so long times the number of entries in the table: a hundred times
+/// what a look at them costs, so that looking takes a hundredth of one core.
 const WAIT_PER_ENTRY: Duration = Duration::from_micros(2);
+
+/// How long a look may take before another one is begun.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// How many entries are taken out under one lock, for which readers wait.
 pub(crate) const AT_ONCE: usize = 256;
@@ -58,7 +63,7 @@ impl Shard {
             Eviction::Engine => Entries::Engine(Engine::new(layout.share)),
             Eviction::Lru => Entries::Lru(Lru::default()),
         };
-        Self { entries, due: Tick::NEVER, peak: 0 }
+        Self { entries, due: Tick::NEVER, retry: Tick::NEVER, peak: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -174,24 +179,27 @@ impl Shard {
     }
 
     /// Notes that an entry of this life was written; says when to look.
-    pub(crate) fn note(&mut self, life: Duration, now: Tick) -> Tick {
-        self.look_by(now.after(life).after(self.wait_for(life)));
-        self.due
+    /// `held` is how many entries the whole table has.
+    pub(crate) fn note(&mut self, life: Duration, now: Tick, held: usize) -> Tick {
+        self.look_by(now.after(life).after(wait_for(life, held)));
+        self.due()
     }
 
     /// When to look for entries that have expired.
     pub(crate) fn due(&self) -> Tick {
-        self.due
+        self.due.min(self.retry)
     }
 
     /// Whether it is time to look.
     pub(crate) fn is_due(&self, clock: &dyn Clock) -> bool {
-        self.due != Tick::NEVER && self.due <= clock.now()
+        let due = self.due();
+        due != Tick::NEVER && due <= clock.now()
     }
 
     /// A look has begun: what is noted from here on is for the next one.
-    pub(crate) fn begin_sweep(&mut self) {
+    pub(crate) fn begin_sweep(&mut self, now: Tick) {
         self.due = Tick::NEVER;
+        self.retry = now.after(RETRY);
     }
 
     /// Looks at all entries.
@@ -216,20 +224,19 @@ impl Shard {
         buried.collect()
     }
 
-    /// A look has ended, after which the first entry expires at `earliest`.
-    pub(crate) fn end_sweep(&mut self, earliest: Tick, now: Tick) {
+    /// A look has ended, after which the first entry expires at `earliest`;
+    /// says when the next is due.
+    pub(crate) fn end_sweep(&mut self, earliest: Tick, now: Tick, held: usize) -> Tick {
+        self.retry = Tick::NEVER;
         if earliest != Tick::NEVER {
-            self.look_by(earliest.after(self.wait_for(earliest.since(now))));
+            self.look_by(earliest.after(wait_for(earliest.since(now), held)));
         }
+        self.due
     }
 
     /// Sees to it that there is a look at `tick` at the latest.
     pub(crate) fn look_by(&mut self, tick: Tick) {
         self.due = self.due.min(tick);
-    }
-
-    fn wait_for(&self, life: Duration) -> Duration {
-        (life / 2).max(SHORTEST_WAIT).max(WAIT_PER_ENTRY * u32::try_from(self.len()).unwrap_or(u32::MAX))
     }
 
     /// Gives back the memory of a table that is nearly empty. What it costs has
@@ -252,4 +259,8 @@ impl Shard {
         };
         engine.into_iter().flatten().chain(lru.into_iter().flatten())
     }
+}
+
+fn wait_for(life: Duration, held: usize) -> Duration {
+    (life / 2).max(SHORTEST_WAIT).max(WAIT_PER_ENTRY * u32::try_from(held).unwrap_or(u32::MAX))
 }

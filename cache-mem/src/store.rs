@@ -137,7 +137,7 @@ impl MemStore {
         if shard.held() >= self.limits.max_entries && shard.is_due(&*self.clock) {
             // What has expired goes before what has not.
             drop(shard);
-            sweep(&self.table, &hashed, &*self.clock);
+            sweep(&self.table, &hashed, &self.clock);
             shard = self.table.write(&hashed);
         }
         let admitted = match &write.when {

@@ -12,7 +12,7 @@ use crate::table::Table;
 /// A look at a shard, and what of it has still to be freed.
 ///
 /// Readers wait only while some of it is taken out, writers also while it is
-/// looked for. One that is dropped before its end leaves the rest for the next.
+/// looked for (and, with `lru`, readers, which change its order). One that is dropped before its end leaves the rest for the next.
 pub(crate) struct Sweep {
     table: Weak<Table>,
     shard: usize,
@@ -31,7 +31,7 @@ impl Sweep {
         if table.read_at(shard).due() > now {
             return None;
         }
-        table.write_at(shard).begin_sweep();
+        table.write_at(shard).begin_sweep(now);
         let Survey { doomed, earliest } = table.read_at(shard).survey(now);
         let table = Arc::downgrade(table);
         Some(Self { table, shard, now, doomed, buried: 0, earliest, has_ended: false })
@@ -51,7 +51,9 @@ impl Sweep {
             return true;
         }
         self.has_ended = true;
-        table.write_at(self.shard).end_sweep(self.earliest, self.now);
+        let due = table.write_at(self.shard).end_sweep(self.earliest, self.now);
+        // Whoever has the task by now may have found the shard under way.
+        table.sweeper.note(due);
         false
     }
 }
@@ -62,6 +64,7 @@ impl Drop for Sweep {
             && let Some(table) = self.table.upgrade()
         {
             table.write_at(self.shard).look_by(self.now);
+            table.sweeper.note(self.now);
         }
     }
 }

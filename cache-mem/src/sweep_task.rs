@@ -13,7 +13,7 @@ use crate::table::Table;
 
 /// It lives on the runtime of the write that began it, and holds the table
 /// weakly. If its runtime ends or stands still, a write on another begins
-/// another; where there is none, writes sweep what they find overdue.
+/// another; where there is none that runs, writes sweep what they find overdue.
 struct Task {
     table: Weak<Table>,
     clock: Arc<dyn Clock>,
@@ -32,31 +32,27 @@ pub(crate) fn schedule(table: &Arc<Table>, noted: Noted, clock: &Arc<dyn Clock>)
     if noted.due >= next && !is_late {
         return;
     }
-    match Handle::try_current() {
-        Ok(runtime) if !table.sweeper.is_timeless(runtime.id()) => {
-            let Some(post) = table.sweeper.advance(noted.due, runtime.id(), is_late) else { return };
-            let task = Task {
-                table: Arc::downgrade(table),
-                clock: Arc::clone(clock),
-                post,
-                is_asleep: false,
-                has_ended: false,
-            };
-            // A runtime that has been shut down drops the task at once.
-            runtime.spawn(task.run());
-        }
-        _ if noted.now > noted.due.after(PATIENCE) => sweep_shard(table, noted.shard, &**clock),
-        _ => {}
+    if let Ok(runtime) = Handle::try_current()
+        && !table.sweeper.is_timeless(runtime.id())
+        && let Some(post) = table.sweeper.advance(noted, runtime.id(), is_late)
+    {
+        let table = Arc::downgrade(table);
+        let task = Task { table, clock: Arc::clone(clock), post, is_asleep: false, has_ended: false };
+        // A runtime that has been shut down drops the task at once.
+        runtime.spawn(task.run());
+    } else if noted.now > noted.due.after(PATIENCE) {
+        // There is no task, or none that gets to run.
+        sweep_shard(table, noted.shard, clock);
     }
 }
 
 /// Sweeps the shard of this key, if it is time to. No lock is held.
-pub(crate) fn sweep(table: &Arc<Table>, key: &HashedKey<'_>, clock: &dyn Clock) {
+pub(crate) fn sweep(table: &Arc<Table>, key: &HashedKey<'_>, clock: &Arc<dyn Clock>) {
     sweep_shard(table, table.shard_of(key), clock);
 }
 
-fn sweep_shard(table: &Arc<Table>, shard: usize, clock: &dyn Clock) {
-    if let Some(mut sweep) = Sweep::begin(table, shard, clock) {
+fn sweep_shard(table: &Arc<Table>, shard: usize, clock: &Arc<dyn Clock>) {
+    if let Some(mut sweep) = Sweep::begin(table, shard, &**clock) {
         while sweep.step() {}
     }
 }
@@ -94,6 +90,11 @@ impl Task {
             if let Some(mut sweep) = sweep {
                 while sweep.step() {
                     tokio::task::yield_now().await;
+                }
+                // Also for what it took to look at all of it.
+                tokio::task::yield_now().await;
+                if !self.table.upgrade()?.sweeper.is_held_by(&self.post) {
+                    return None;
                 }
             }
             next = next.min(self.table.upgrade()?.read_at(shard).due());

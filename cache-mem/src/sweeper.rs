@@ -1,5 +1,6 @@
 //! When expired entries are to be freed, and whether a task is there to do it.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -43,9 +44,12 @@ struct State {
     last_number: u64,
     /// The task is looking, and asks for what is noted meanwhile when it ends.
     is_looking: bool,
-    /// Runtimes without time, on which no task can live.
-    timeless: Vec<runtime::Id>,
+    /// The last runtimes without time, on which no task can live.
+    timeless: VecDeque<runtime::Id>,
 }
+
+/// How many runtimes without time are remembered.
+const REMEMBERED: usize = 16;
 
 impl Sweeper {
     /// When the task looks next.
@@ -55,21 +59,20 @@ impl Sweeper {
 
     /// Notes an earlier time for the task that there is.
     ///
-    /// If there is none, or `is_late` and so on a runtime that stands still,
-    /// this one gives it the post for a new one.
-    pub(crate) fn advance(&self, due: Tick, runtime: runtime::Id, is_late: bool) -> Option<Post> {
+    /// If there is none, or the task is late and so on a runtime that stands
+    /// still, this one gets the post for a new one.
+    pub(crate) fn advance(&self, noted: Noted, runtime: runtime::Id, is_late: bool) -> Option<Post> {
         let mut state = self.state();
         let is_there = state.post.as_ref().is_some_and(|post| post.runtime == runtime || !is_late);
-        if !is_there && state.timeless.contains(&runtime) {
-            return None;
-        }
-        self.due.set(due.min(self.due.get()));
         if is_there {
-            if let Some(post) = state.post.as_ref().filter(|_| !state.is_looking) {
-                post.wake.notify_one();
-            }
+            self.lower(&state, noted.due);
             return None;
         }
+        if state.timeless.contains(&runtime) {
+            return None;
+        }
+        // The new one is late only if it has not looked a while from now.
+        self.due.set(noted.due.max(noted.now));
         state.last_number += 1;
         let post = Post { number: state.last_number, runtime, wake: Arc::default() };
         state.is_looking = false;
@@ -79,9 +82,32 @@ impl Sweeper {
         Some(post)
     }
 
+    /// Notes an earlier time for the task, if there is one.
+    pub(crate) fn note(&self, due: Tick) {
+        let state = self.state();
+        if state.post.is_some() {
+            self.lower(&state, due);
+        }
+    }
+
+    fn lower(&self, state: &State, due: Tick) {
+        if due >= self.due.get() {
+            return;
+        }
+        self.due.set(due);
+        if let Some(post) = state.post.as_ref().filter(|_| !state.is_looking) {
+            post.wake.notify_one();
+        }
+    }
+
     /// Whether no task can live on this runtime.
     pub(crate) fn is_timeless(&self, runtime: runtime::Id) -> bool {
         self.state().timeless.contains(&runtime)
+    }
+
+    /// Whether the task has not been replaced.
+    pub(crate) fn is_held_by(&self, post: &Post) -> bool {
+        self.state().is_held_by(post)
     }
 
     /// The task is about to look: what is noted from here on is for later.
@@ -117,7 +143,10 @@ impl Sweeper {
     pub(crate) fn abandon(&self, post: &Post, is_timeless: bool) {
         let mut state = self.state();
         if is_timeless {
-            state.timeless.push(post.runtime);
+            state.timeless.push_back(post.runtime);
+            if state.timeless.len() > REMEMBERED {
+                state.timeless.pop_front();
+            }
         }
         if state.is_held_by(post) {
             state.is_looking = false;

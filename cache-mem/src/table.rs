@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use cache_core::{Clock, Counter, Counters, Error, ErrorKind, Key, Life, Result, Scope};
+use cache_core::{Clock, Counter, Counters, Error, ErrorKind, Key, Life, Result, Scope, Tick};
 use crossbeam_utils::CachePadded;
 use foldhash::quality::RandomState;
 
@@ -303,8 +303,15 @@ impl Writing<'_> {
     /// Notes that an entry of this life was written, if it expires at all.
     pub(crate) fn note(&mut self, life: Life, clock: &dyn Clock) -> Option<Noted> {
         let Life::For(life) = life else { return None };
-        let now = clock.now();
-        Some(Noted { shard: self.number, due: self.shard.note(life, now), now })
+        let (now, held) = (clock.now(), self.held());
+        Some(Noted { shard: self.number, due: self.shard.note(life, now, held), now })
+    }
+
+    /// A look at the shard has ended, after which the first entry expires at
+    /// `earliest`; says when the next is due.
+    pub(crate) fn end_sweep(&mut self, earliest: Tick, now: Tick) -> Tick {
+        let held = self.held();
+        self.shard.end_sweep(earliest, now, held)
     }
 
     /// Brings the count up to date.

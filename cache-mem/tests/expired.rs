@@ -180,6 +180,47 @@ fn another_runtime_does_it_where_the_first_stands_still() {
     assert_eq!((still.metrics().num_alive_tasks(), other.metrics().num_alive_tasks()), (0, 1));
 }
 
+/// A future that is ready at once gives tasks no turn.
+#[test]
+fn writes_do_it_on_a_runtime_that_runs_nothing_else() {
+    let clock = Arc::new(ManualClock::new());
+    let cache = cache_on(Arc::clone(&clock) as Arc<dyn Clock>, |settings| settings.max_entries = 4_000);
+    let runtime = one_thread();
+    for round in 0..100 {
+        runtime.block_on(fill(&cache, round * 10..(round + 1) * 10, LIFE));
+        clock.advance(LIFE);
+    }
+    assert!(entries(&cache) <= 40, "{} are held", entries(&cache));
+}
+
+/// The first runtime stops in the middle of a sweep, and the shard is not lost
+/// for the second.
+#[test]
+fn another_runtime_does_it_where_the_first_stops_in_between() {
+    let clock = Arc::new(ManualClock::new());
+    let cache = cache_on(Arc::clone(&clock) as Arc<dyn Clock>, |settings| settings.max_entries = 4_000);
+    let first = one_thread();
+    first.block_on(async {
+        fill(&cache, 0..3_000, LIFE).await;
+        tokio::task::yield_now().await;
+        clock.advance(LIFE * 2);
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+    });
+    let begun = entries(&cache);
+    assert!((1..3_000).contains(&begun), "{begun} are left in the middle of it");
+    let second = one_thread();
+    second.block_on(async {
+        for _ in 0..10 {
+            fill(&cache, 3_000..3_001, LIFE).await;
+            clock.pass(LIFE / 10).await;
+        }
+    });
+    assert_eq!(entries(&cache), 1);
+    drop(first);
+}
+
 #[test]
 fn writes_do_it_where_there_is_no_runtime() {
     let clock = Arc::new(ManualClock::new());

@@ -72,8 +72,9 @@ pub(super) fn read(
 /// Sets what holds in this spelling unless `OPTIONS` or the environment says
 /// otherwise.
 pub(super) fn fill_in_defaults(backend: Option<&BackendTables<'_>>, values: &mut Values) {
-    let Some(BackendTables { options, django: Some(django), .. }) = backend else { return };
-    if let Some(location) = django.location {
+    let Some(BackendTables { options, django: Some(django), is_swapped, .. }) = backend else { return };
+    // Aliases that the environment has taken from their places do not meet in one.
+    if let Some(location) = django.location.filter(|_| !is_swapped) {
         values.settings.entry("location").or_insert_with(|| SettingValue::List(vec![location.to_owned()]));
     }
     for (name, text) in django.defaults {

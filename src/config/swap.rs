@@ -19,7 +19,8 @@ pub(super) fn written(
     let [location, options] = if is_django { ["LOCATION", "OPTIONS"] } else { ["location", "options"] };
     let mut left_out = Vec::new();
     // It is where the other store is.
-    if written.remove(location).is_some() && table.sets("location").is_none() {
+    let place = written.remove(location);
+    if place.is_some_and(|place| !is_nowhere(&place)) && table.sets("location").is_none() {
         left_out.push(location.to_owned());
     }
     if let Some(Json::Object(file)) = written.get_mut(options) {
@@ -34,6 +35,14 @@ pub(super) fn written(
     let names = listed(left_out.iter().map(String::as_str));
     let note = format!("the environment swaps the backend, so this is left out: {names}");
     (written, (!left_out.is_empty()).then_some(Note::Warning(note)))
+}
+
+fn is_nowhere(place: &Json) -> bool {
+    match place {
+        Json::String(place) => place.is_empty(),
+        Json::Array(places) => places.is_empty(),
+        _ => place.is_null(),
+    }
 }
 
 /// Whether the name sets one of the backend's own options.

@@ -36,8 +36,8 @@ The environment goes on top in the [native spelling](settings.md#the-environment
 
 `CACHES__DEFAULT__BACKEND` swaps the backend, by a dotted path or by a registered name: so an alias in a store that is
 not supported yet loads as `dummy` or as `mem`. Of the file's `OPTIONS` those stay that the new backend knows; the
-others and the `LOCATION` are left out, since they belong to the other store, and a warning names them. On an alias that
-no file has, a dotted path makes it one in Django's spelling.
+others and the `LOCATION` are left out, since they belong to the other store, and a warning names them. As `mem` each such
+alias has a store of its own, unless the environment gives it a `LOCATION`. On an alias that no file has, a dotted path makes it one in Django's spelling.
 
 ## Settings of an alias
 
@@ -88,8 +88,8 @@ const DIFFERENCES: &str = r#"
 * `MAX_ENTRIES` is at least 1. With 0 or less Django comes to hold `CULL_FREQUENCY` entries.
 * A negative `CULL_FREQUENCY`, with which Django never culls, is an error. With one above `MAX_ENTRIES` Django grows up
   to it; here at least one entry goes at every cull.
-* Expired entries are freed though nobody reads them, and do not count towards `MAX_ENTRIES` any longer. What is set
-  for a time of zero or less takes no room and pushes nothing out.
+* Expired entries are freed though nobody reads them, at the latest half their life later, and from then on do not count
+  towards `MAX_ENTRIES`. What is set for a time of zero or less takes no room and pushes nothing out.
 * `incr_version` keeps the time that the entry has left, where Django sets it anew, and does not cull for the entry that
   goes.
 * `clear` removes the keys under the alias's own `KEY_PREFIX`, where Django empties the store;

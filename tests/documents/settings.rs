@@ -52,7 +52,7 @@ JSON or with commas between; `true` and `false` also as `1` and `0`, `yes` and `
 
 A `BACKEND` other than the file's swaps it, as in `CACHES__DEFAULT__BACKEND=dummy`. Of the file's options those stay that
 the new backend has; the others and the file's `location` are left out, since they belong to the other store, and a
-warning names them. Options from the environment are checked as ever.
+warning names them; as `mem` each such alias has a store of its own. Options from the environment are checked as ever.
 
 ## Times
 
