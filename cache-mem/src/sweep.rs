@@ -12,7 +12,8 @@ use crate::table::Table;
 /// A look at a shard, and what of it has still to be freed.
 ///
 /// Readers wait only while some of it is taken out, writers also while it is
-/// looked for (and, with `lru`, readers, which change its order). One that is dropped before its end leaves the rest for the next.
+/// looked for (and, with `lru`, readers, which change its order). One that is
+/// dropped before its end leaves the rest for the next.
 pub(crate) struct Sweep {
     table: Weak<Table>,
     shard: usize,

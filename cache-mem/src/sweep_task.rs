@@ -33,7 +33,6 @@ pub(crate) fn schedule(table: &Arc<Table>, noted: Noted, clock: &Arc<dyn Clock>)
         return;
     }
     if let Ok(runtime) = Handle::try_current()
-        && !table.sweeper.is_timeless(runtime.id())
         && let Some(post) = table.sweeper.advance(noted, runtime.id(), is_late)
     {
         let table = Arc::downgrade(table);

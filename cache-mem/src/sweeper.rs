@@ -100,11 +100,6 @@ impl Sweeper {
         }
     }
 
-    /// Whether no task can live on this runtime.
-    pub(crate) fn is_timeless(&self, runtime: runtime::Id) -> bool {
-        self.state().timeless.contains(&runtime)
-    }
-
     /// Whether the task has not been replaced.
     pub(crate) fn is_held_by(&self, post: &Post) -> bool {
         self.state().is_held_by(post)
