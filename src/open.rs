@@ -159,6 +159,7 @@ async fn open(
         .key_prefix(&alias.key_prefix)
         .version(alias.version)
         .timeout(alias.timeout)
+        .jitter(alias.jitter)
         .format(format)
         .key_check(key_check)
         .on_error(alias.on_error)
@@ -166,6 +167,9 @@ async fn open(
         .clear(alias.clear);
     if let Some(deadline) = deadline {
         builder = builder.deadline(deadline);
+    }
+    if let Some(deadline) = alias.load_deadline {
+        builder = builder.load_deadline(deadline);
     }
     if let Some(name) = &alias.key_function
         && let Ok(function) = registry.key_function(name)

@@ -114,6 +114,41 @@ async fn a_deadline_of_zero() {
 }
 
 #[tokio::test]
+async fn a_load_deadline_of_zero() {
+    refused(
+        toml("[caches.default]\nbackend = 'mem'\nload_deadline = 0"),
+        "alias `default`: `load_deadline`: expected a time above zero: seconds as a number, or text such as \"500ms\", found a number out of range",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_jitter_that_is_no_share() {
+    for (value, found) in [
+        ("1.5", "a number out of range"),
+        ("-0.1", "a number out of range"),
+        ("2", "a number out of range"),
+        ("'much'", "text"),
+        ("'0.1'", "text"),
+        ("nan", "text"),
+        ("true", "true or false"),
+    ] {
+        refused(
+            toml(&format!("[caches.default]\nbackend = 'mem'\njitter = {value}")),
+            &format!("alias `default`: `jitter`: expected a number from 0 to 1, found {found}"),
+        )
+        .await;
+    }
+    for text in ["1.5", "-0.1", "much", "10%", "NaN", "", PASSWORD] {
+        refused(
+            env(toml("[caches.default]\nbackend = 'mem'"), "CACHES__DEFAULT__JITTER", text),
+            "alias `default`: `CACHES__DEFAULT__JITTER`: expected a number from 0 to 1",
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_backend() {
     refused(
         toml("[caches.default]\nbackend = 'men'"),

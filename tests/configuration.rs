@@ -130,6 +130,68 @@ async fn every_spelling_of_a_timeout() {
 }
 
 #[tokio::test]
+async fn jitter_is_a_share_of_each_life() {
+    let toml = |share: &str| {
+        let text = format!("[caches.default]\nbackend = 'mem'\ntimeout = 60\njitter = {share}");
+        Caches::builder().toml(&text)
+    };
+    let json = |share: serde_json::Value| {
+        let alias = serde_json::json!({"backend": "mem", "timeout": 60, "jitter": share});
+        Caches::builder().json(&serde_json::json!({ "default": alias }).to_string())
+    };
+    let env = |share| toml("0").env_from(variables(&[("CACHES__DEFAULT__JITTER", share)]));
+    for (builder, least) in [
+        (Caches::builder().toml("[caches.default]\nbackend = 'mem'\ntimeout = 60"), 60),
+        (toml("0"), 60),
+        (toml("0.0"), 60),
+        (toml("0.5"), 30),
+        (toml("1"), 0),
+        (json(0.into()), 60),
+        (json(0.25.into()), 45),
+        (json(1.0.into()), 0),
+        (env("0"), 60),
+        (env("0.1"), 54),
+        (env("1"), 0),
+    ] {
+        let clock = Arc::new(ManualClock::new());
+        let caches = builder.clock(clock).open().await.expect("it is fine");
+        let cache = caches.default().expect("it is there");
+        let mut lives = Vec::new();
+        for _ in 0..200 {
+            cache.aset("key", &1, Timeout::Default).await.expect("memory takes it");
+            match cache.alife("key").await.expect("memory answers") {
+                Some(Life::For(life)) => lives.push(life),
+                other => panic!("{other:?}"),
+            }
+        }
+        lives.sort();
+        let (shortest, longest) = (lives[0], lives[199]);
+        let (least, most) = (Duration::from_secs(least), Duration::from_mins(1));
+        assert!(least <= shortest && longest <= most, "{shortest:?} to {longest:?}");
+        assert!(longest.abs_diff(shortest) >= most.abs_diff(least) / 2, "{shortest:?} to {longest:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_spelling_of_a_load_deadline() {
+    let toml = |deadline: &str| {
+        let text = format!("[caches.default]\nbackend = 'mem'\nload_deadline = {deadline}");
+        Caches::builder().toml(&text)
+    };
+    for builder in [
+        toml("5"),
+        toml("0.5"),
+        toml("'1m 30s'"),
+        Caches::builder().json(r#"{"default": {"backend": "mem", "load_deadline": "500ms"}}"#),
+        Caches::builder().json(r#"{"default": {"backend": "mem", "load_deadline": 2.5}}"#),
+        toml("5").env_from(variables(&[("CACHES__DEFAULT__LOAD_DEADLINE", "10s")])),
+        toml("5").env_from(variables(&[("CACHES__DEFAULT__LOAD_DEADLINE", "10")])),
+    ] {
+        builder.open().await.expect("it is fine");
+    }
+}
+
+#[tokio::test]
 async fn the_environment_goes_on_top() {
     let caches = Caches::builder()
         .toml("[caches.Default]\nbackend = 'mem'\ntimeout = 60\nkey_prefix = 'file'")

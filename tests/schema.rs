@@ -57,12 +57,12 @@ async fn it_agrees_with_the_example_and_with_those_of_django() {
 async fn what_it_accepts_loads() {
     let schema = Schema::of(&Registry::new());
     let all = toml(
-        "[http]\nseconds = 5\n[caches.default]\nbackend = 'mem'\nlocation = ['hall']\ntimeout = '1h 30m'\nkey_prefix = 'p'\n\
+        "[http]\nseconds = 5\n[caches.default]\nbackend = 'mem'\nlocation = ['hall']\ntimeout = '1h 30m'\njitter = 0.1\nkey_prefix = 'p'\n\
          version = 2\nkey_function = 'default'\nkey_check = 'off'\ncodec = 'postcard'\nschema = 3\nplain = false\n\
-         on_error = 'miss'\non_decode_error = 'error'\ndeadline = 0.5\nmax_value_bytes = 1000\nclear = 'all'\n\
+         on_error = 'miss'\non_decode_error = 'error'\ndeadline = 0.5\nload_deadline = '1m'\nmax_value_bytes = 1000\nclear = 'all'\n\
          [caches.default.options]\nmax_entries = 5\nmax_bytes = 1000000000\neviction = 'lru'\ncull_frequency = 0\n\
          values = 'encoded'\ncheck_encoding = true\n\
-         [caches.short]\nbackend = 'dummy'\ntimeout = 'forever'\ndeadline = '1.5s'\n[caches.none]\nbackend = 'dummy'\ntimeout = 0",
+         [caches.short]\nbackend = 'dummy'\ntimeout = 'forever'\njitter = 1\ndeadline = '1.5s'\nload_deadline = 0.5\n[caches.none]\nbackend = 'dummy'\ntimeout = 0",
     );
     let accepted = [
         json!({}),
@@ -111,8 +111,14 @@ async fn what_does_not_load_it_refuses() {
         json!({"backend": "mem", "timeout": "5"}),
         json!({"backend": "mem", "timeout": -1}),
         json!({"backend": "mem", "timeout": null}),
+        json!({"backend": "mem", "jitter": 1.5}),
+        json!({"backend": "mem", "jitter": -0.1}),
+        json!({"backend": "mem", "jitter": "0.1"}),
+        json!({"backend": "mem", "jitter": true}),
         json!({"backend": "mem", "deadline": 0}),
         json!({"backend": "mem", "deadline": "forever"}),
+        json!({"backend": "mem", "load_deadline": 0}),
+        json!({"backend": "mem", "load_deadline": "forever"}),
         json!({"backend": "mem", "location": {"url": PASSWORD}}),
         json!({"backend": "mem", "location": [5]}),
         json!({"backend": "mem", "key_function": "lower"}),

@@ -25,7 +25,8 @@ pub enum Timeout {
     Default,
     /// The entry never expires.
     Forever,
-    /// The entry expires this long after it was written; zero: at once.
+    /// The entry expires this long after it was written, or sooner by the
+    /// alias's jitter; zero: at once.
     After(Duration),
 }
 
@@ -69,6 +70,21 @@ impl From<Duration> for Timeout {
 }
 
 impl Life {
+    /// This life with up to `share` of it taken off at random, so that entries
+    /// that are written together are not missed and made anew together. A
+    /// share that is not above 0 takes nothing, one above 1 counts as 1.
+    ///
+    /// Something is always left, since no store can hold an entry of no life.
+    pub(crate) fn shortened(self, share: f64) -> Self {
+        match self {
+            Self::For(duration) if share > 0.0 => {
+                let taken = duration.mul_f64(share.min(1.0) * fastrand::f64());
+                Self::For(duration.saturating_sub(taken).max(Duration::from_nanos(1)))
+            }
+            life => life,
+        }
+    }
+
     /// This life in whole units of `resolution`, rounded up, so that a store
     /// that counts in seconds never cuts a life short.
     ///

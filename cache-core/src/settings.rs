@@ -35,6 +35,8 @@ pub enum SettingKind {
     OneOf(&'static [&'static str]),
     /// A whole number from the first to the second.
     Integer(i64, i64),
+    /// A number from 0 to 1, both included.
+    Share,
     /// `true` or `false`.
     Boolean,
     /// A positive time: seconds as a number, or text with a unit.
@@ -53,6 +55,8 @@ pub enum SettingValue {
     Text(String),
     /// Of [`SettingKind::Integer`].
     Integer(i64),
+    /// Of [`SettingKind::Share`].
+    Share(f64),
     /// Of [`SettingKind::Boolean`].
     Boolean(bool),
     /// Of [`SettingKind::Duration`].
@@ -113,7 +117,7 @@ impl Setting {
                 "false" | "0" | "no" | "off" => Some(SettingValue::Boolean(false)),
                 _ => None,
             },
-            SettingKind::Integer(..) | SettingKind::Duration | SettingKind::Timeout => {
+            SettingKind::Integer(..) | SettingKind::Share | SettingKind::Duration | SettingKind::Timeout => {
                 let number = text.parse::<Number>().map(Json::Number);
                 self.accept(&number.unwrap_or_else(|_| Json::String(text.to_owned())))
             }
@@ -131,6 +135,10 @@ impl Setting {
             (SettingKind::Integer(least, most), Json::Number(number)) => {
                 let number = whole(number)?;
                 (least <= number && number <= most).then_some(SettingValue::Integer(number))
+            }
+            (SettingKind::Share, Json::Number(number)) => {
+                let share = number.as_f64()?;
+                (0.0..=1.0).contains(&share).then_some(SettingValue::Share(share))
             }
             (SettingKind::Boolean, Json::Bool(value)) => Some(SettingValue::Boolean(*value)),
             (SettingKind::Duration, value) => {
@@ -180,7 +188,9 @@ impl SettingKind {
             (Json::Null, _) => "null",
             (Json::Bool(_), _) => "true or false",
             (Json::Number(number), Self::Integer(..)) if is_fraction(number) => "a number with a fraction",
-            (Json::Number(_), Self::Integer(..) | Self::Duration | Self::Timeout) => "a number out of range",
+            (Json::Number(_), Self::Integer(..) | Self::Share | Self::Duration | Self::Timeout) => {
+                "a number out of range"
+            }
             (Json::Number(_), _) => "a number",
             (Json::String(_), _) => "text",
             (Json::Array(_), _) => "a list",
@@ -203,6 +213,7 @@ impl fmt::Display for SettingKind {
             }
             Self::Integer(least, i64::MAX) => write!(f, "a whole number from {least}"),
             Self::Integer(least, most) => write!(f, "a whole number from {least} to {most}"),
+            Self::Share => f.write_str("a number from 0 to 1"),
             Self::Boolean => f.write_str("true or false"),
             Self::Duration => {
                 f.write_str("a time above zero: seconds as a number, or text such as \"500ms\"")

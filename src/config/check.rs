@@ -16,6 +16,7 @@ use super::{django, native, swap};
 pub(crate) struct Alias {
     pub(crate) settings: Settings,
     pub(crate) timeout: Timeout,
+    pub(crate) jitter: f64,
     pub(crate) key_prefix: String,
     pub(crate) version: u64,
     pub(crate) key_function: Option<String>,
@@ -26,6 +27,7 @@ pub(crate) struct Alias {
     pub(crate) on_error: OnError,
     pub(crate) on_decode_error: OnDecodeError,
     pub(crate) deadline: Option<Duration>,
+    pub(crate) load_deadline: Option<Duration>,
     pub(crate) max_value_bytes: Option<usize>,
     pub(crate) clear: ClearScope,
     pub(crate) notes: Vec<Note>,
@@ -93,6 +95,10 @@ impl Alias {
                 Some(SettingValue::Timeout(timeout)) => *timeout,
                 _ => Timeout::After(Duration::from_mins(5)),
             },
+            jitter: match values.get("jitter") {
+                Some(SettingValue::Share(share)) => *share,
+                _ => 0.0,
+            },
             key_prefix: text(values, "key_prefix").unwrap_or_default(),
             version: integer(values, "version").unwrap_or(1),
             key_function: text(values, "key_function").filter(|name| name != "default"),
@@ -108,10 +114,8 @@ impl Alias {
                 Some("error") => OnDecodeError::Error,
                 _ => OnDecodeError::Miss,
             },
-            deadline: match values.get("deadline") {
-                Some(SettingValue::Duration(deadline)) => Some(*deadline),
-                _ => None,
-            },
+            deadline: duration(values, "deadline"),
+            load_deadline: duration(values, "load_deadline"),
             max_value_bytes: integer(values, "max_value_bytes"),
             clear: match text(values, "clear").as_deref() {
                 Some("all") => ClearScope::All,
@@ -133,6 +137,13 @@ fn text(values: &mut Named, name: &str) -> Option<String> {
 fn list(values: &mut Named, name: &str) -> Option<Vec<String>> {
     match values.remove(name) {
         Some(SettingValue::List(list)) => Some(list),
+        _ => None,
+    }
+}
+
+fn duration(values: &Named, name: &str) -> Option<Duration> {
+    match values.get(name) {
+        Some(SettingValue::Duration(duration)) => Some(*duration),
         _ => None,
     }
 }

@@ -48,6 +48,13 @@ pub const ALIAS_SETTINGS: &[Setting] = &[
         "300",
         "How long entries live unless told otherwise; 0 stores nothing.",
     ),
+    Setting::new(
+        "jitter",
+        SettingKind::Share,
+        "0",
+        "Up to this share of each life is taken off at random, so that entries written together do not expire \
+         together.",
+    ),
     Setting::new("key_prefix", SettingKind::Text, "\"\"", "What stands before every key."),
     Setting::new("version", SettingKind::Integer(0, i64::MAX), "1", "The version of the keys."),
     Setting::new(
@@ -99,6 +106,12 @@ pub const ALIAS_SETTINGS: &[Setting] = &[
         SettingKind::Duration,
         "\"1s\" for remote stores",
         "How long an operation may take.",
+    ),
+    Setting::new(
+        "load_deadline",
+        SettingKind::Duration,
+        "\"30s\"",
+        "How long a loader may run before its callers are freed with an error.",
     ),
     Setting::new(
         "max_value_bytes",

@@ -36,6 +36,7 @@ fn of_kind(kind: SettingKind) -> Json {
         SettingKind::OneOf(words) => json!({"type": "string", "enum": words}),
         SettingKind::Integer(least, i64::MAX) => json!({"type": "integer", "minimum": least}),
         SettingKind::Integer(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
+        SettingKind::Share => json!({"type": "number", "minimum": 0, "maximum": 1}),
         SettingKind::Boolean => json!({"type": "boolean"}),
         SettingKind::Duration => json!({"anyOf": [
             {"type": "number", "exclusiveMinimum": 0},

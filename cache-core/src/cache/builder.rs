@@ -40,7 +40,9 @@ pub struct CacheBuilder {
     key_prefix: String,
     version: u64,
     timeout: Timeout,
+    jitter: f64,
     deadline: Option<Duration>,
+    load_deadline: Duration,
     format: Format,
     key_function: Option<KeyFunction>,
     key_check: KeyCheck,
@@ -74,7 +76,9 @@ impl CacheBuilder {
             key_prefix: String::new(),
             version: 1,
             timeout: Timeout::After(Duration::from_mins(5)),
+            jitter: 0.0,
             deadline: None,
+            load_deadline: Duration::from_secs(30),
             format: Format::default(),
             key_function: None,
             key_check: KeyCheck::default(),
@@ -130,11 +134,33 @@ impl CacheBuilder {
         self
     }
 
+    /// Takes up to this share of each life off at random, so that entries that
+    /// are written together do not expire together; 0 unless set.
+    ///
+    /// With 0.1, an entry that is set for 60 seconds lives for 54 to 60. Each
+    /// entry of a bulk call has a life of its own, and so has an entry after
+    /// each touch; one that is set for ever stays for ever, and a move keeps
+    /// the life that there is. A share below 0 and NaN count as 0, one above 1
+    /// as 1; a configuration refuses them.
+    #[must_use]
+    pub fn jitter(mut self, share: f64) -> Self {
+        self.jitter = share;
+        self
+    }
+
     /// How long an operation may take; for ever unless set, as a store in
     /// memory never makes anybody wait.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// How long a loader may run before its callers are freed with an error;
+    /// 30 seconds unless set.
+    #[must_use]
+    pub fn load_deadline(mut self, deadline: Duration) -> Self {
+        self.load_deadline = deadline;
         self
     }
 
@@ -207,6 +233,7 @@ impl CacheBuilder {
             store: self.store,
             format: self.format,
             timeout: self.timeout,
+            jitter: self.jitter,
             key_function: self.key_function,
             key_check: self.key_check,
             head_has_blanks: has_blanks(space.head()),
@@ -221,6 +248,7 @@ impl CacheBuilder {
             is_closed: AtomicBool::new(false),
             ended: OnceCell::new(),
             deadline: self.deadline,
+            load_deadline: self.load_deadline,
             closed: self.closed,
             tasks: self.tasks,
         };

@@ -112,7 +112,8 @@ impl Cache {
         })
     }
 
-    /// Stores these values, each over whatever is there, with one timeout.
+    /// Stores these values, each over whatever is there, with one timeout; the
+    /// alias's jitter shortens the life of each by itself.
     ///
     /// It takes a map by reference, or pairs of a key and a reference.
     ///
@@ -137,14 +138,14 @@ impl Cache {
         K: AsRef<str>,
         B: ToOwned<Owned: Value> + Serialize + Sync + ?Sized,
     {
-        let Some(life) = self.life(timeout) else {
+        let Some(life) = timeout.resolve(self.alias.timeout) else {
             return self.remove_many(Operation::SetMany, &keys).await;
         };
         let names = self.names(Operation::SetMany, &keys)?;
         let items: Vec<_> = accepted(&names)
             .map(|(position, name)| {
                 let value = NewEntry::borrowed(&values[position], &self.alias.format);
-                (Key::new(&self.space, name), value, life)
+                (Key::new(&self.space, name), value, life.shortened(self.alias.jitter))
             })
             .collect();
         let mut outcomes = Vec::with_capacity(items.len());

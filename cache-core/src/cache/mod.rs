@@ -83,6 +83,8 @@ struct Alias {
     capabilities: Capabilities,
     format: Format,
     timeout: Timeout,
+    /// The share of each life that may be taken off.
+    jitter: f64,
     key_function: Option<KeyFunction>,
     key_check: KeyCheck,
     /// Whether there are blanks before the name, in every key.
@@ -102,6 +104,8 @@ struct Alias {
     ended: OnceCell<()>,
     /// What the handles of the alias begin with.
     deadline: Option<Duration>,
+    /// How long a loader may run.
+    load_deadline: Duration,
     closed: CancellationToken,
     tasks: TaskTracker,
 }

@@ -116,9 +116,14 @@ impl Cache {
         self.delete(Operation::Delete, &Key::new(&self.space, &name)).await
     }
 
-    /// What a timeout means here, `None` if the entry expires at once.
+    /// The life of one entry that is written now, `None` if it expires at once.
     pub(super) fn life(&self, timeout: Timeout) -> Option<Life> {
-        timeout.resolve(self.alias.timeout)
+        self.life_with(timeout, self.alias.jitter)
+    }
+
+    /// As [`life`](Self::life), with another jitter than the alias's.
+    pub(super) fn life_with(&self, timeout: Timeout, jitter: f64) -> Option<Life> {
+        timeout.resolve(self.alias.timeout).map(|life| life.shortened(jitter))
     }
 
     async fn set(&self, key: &str, value: &NewEntry<'_>, timeout: Timeout) -> Result<()> {
