@@ -130,9 +130,8 @@ impl AsyncCache for ShelfCache {
         Ok(keys.iter().map(|key| self.find(key)).map(Ok).collect())
     }
 
-    async fn set_many(&self, items: &[(Key<'_>, NewEntry<'_>, Life)]) -> Result<Vec<Result<()>>> {
-        let set = |(key, value, life): &_| self.put(key, value, &Write::new(*life)).map(drop);
-        Ok(items.iter().map(set).collect())
+    async fn set_many(&self, items: &[(Key<'_>, NewEntry<'_>, Write)]) -> Result<Vec<Result<bool>>> {
+        Ok(items.iter().map(|(key, value, write)| self.put(key, value, write)).collect())
     }
 
     async fn delete_many(&self, keys: &[Key<'_>]) -> Result<Vec<Result<()>>> {

@@ -94,10 +94,17 @@ pub trait AsyncCache: Send + Sync + fmt::Debug + 'static {
     /// Keys may repeat. At most [`read_batch`](Capabilities::read_batch) of them.
     async fn get_many(&self, keys: &[Key<'_>], read: Read) -> Result<Vec<Result<Option<Found>>>>;
 
-    /// Writes the entries, each with a life of its own, in their order where
-    /// keys repeat, with a failure per key. At most
-    /// [`write_batch`](Capabilities::write_batch) of them.
-    async fn set_many(&self, items: &[(Key<'_>, NewEntry<'_>, Life)]) -> Result<Vec<Result<()>>>;
+    /// Writes the entries, each with a life and under a condition of its own,
+    /// in their order where keys repeat, with a failure per key; says of each
+    /// whether it was written, which under [`When::Always`] is never false. At
+    /// most [`write_batch`](Capabilities::write_batch) of them.
+    ///
+    /// Each item is one step, as in [`aset`](Self::aset); all of them together
+    /// are none. Its condition is judged once the items before it have been
+    /// done: of two items under `Absent` with one key the second is refused.
+    /// A store without [`tokens`](Capabilities::tokens) answers an item under
+    /// `Unchanged` with `Unsupported`, as its `aset` does, and does the others.
+    async fn set_many(&self, items: &[(Key<'_>, NewEntry<'_>, Write)]) -> Result<Vec<Result<bool>>>;
 
     /// Removes the entries, with a failure per key. At most
     /// [`write_batch`](Capabilities::write_batch) of them.

@@ -75,7 +75,7 @@ impl AsyncCache for DummyStore {
     }
 
     async fn aset(&self, _: &Key<'_>, _: &NewEntry<'_>, write: Write) -> Result<bool> {
-        Ok(matches!(write.when, When::Always | When::Absent))
+        Ok(takes(&write))
     }
 
     async fn atouch(&self, _: &Key<'_>, _: Life) -> Result<bool> {
@@ -106,8 +106,8 @@ impl AsyncCache for DummyStore {
         Ok(keys.iter().map(|_| Ok(None)).collect())
     }
 
-    async fn set_many(&self, items: &[(Key<'_>, NewEntry<'_>, Life)]) -> Result<Vec<Result<()>>> {
-        Ok(items.iter().map(|_| Ok(())).collect())
+    async fn set_many(&self, items: &[(Key<'_>, NewEntry<'_>, Write)]) -> Result<Vec<Result<bool>>> {
+        Ok(items.iter().map(|(_, _, write)| Ok(takes(write))).collect())
     }
 
     async fn delete_many(&self, keys: &[Key<'_>]) -> Result<Vec<Result<()>>> {
@@ -125,4 +125,9 @@ impl AsyncCache for DummyStore {
     async fn aclose(&self) -> Result<()> {
         Ok(())
     }
+}
+
+/// There is never an entry.
+fn takes(write: &Write) -> bool {
+    matches!(write.when, When::Always | When::Absent)
 }

@@ -295,11 +295,8 @@ impl AsyncCache for MemStore {
         Ok(keys.iter().map(|key| Ok(self.look_up(key))).collect())
     }
 
-    async fn set_many(&self, items: &[(Key<'_>, NewEntry<'_>, Life)]) -> Result<Vec<Result<()>>> {
-        let set = |(key, value, life): &(Key<'_>, NewEntry<'_>, Life)| {
-            self.put(key, value, &Write::new(*life)).map(|_| ())
-        };
-        Ok(items.iter().map(set).collect())
+    async fn set_many(&self, items: &[(Key<'_>, NewEntry<'_>, Write)]) -> Result<Vec<Result<bool>>> {
+        Ok(items.iter().map(|(key, value, write)| self.put(key, value, write)).collect())
     }
 
     async fn delete_many(&self, keys: &[Key<'_>]) -> Result<Vec<Result<()>>> {

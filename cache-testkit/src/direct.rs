@@ -96,6 +96,24 @@ impl Direct {
         Ok(found)
     }
 
+    /// Writes them in their order, in calls as large as the store takes; an
+    /// answer for each.
+    pub(crate) async fn write_many<'n>(
+        &self,
+        items: impl IntoIterator<Item = (&'n str, Entry, Write)>,
+    ) -> Result<Vec<Result<bool>>> {
+        let item =
+            |(name, entry, write)| (Key::new(&self.space, name), NewEntry::of(entry, &self.format), write);
+        let items: Vec<_> = items.into_iter().map(item).collect();
+        let mut answers = Vec::with_capacity(items.len());
+        for chunk in items.chunks(self.store.capabilities().write_batch.keys) {
+            let answered = self.store.set_many(chunk).await?;
+            assert_eq!(answered.len(), chunk.len(), "one answer for each item");
+            answers.extend(answered);
+        }
+        Ok(answers)
+    }
+
     /// Whether the fast path says that there is an entry, if it says anything.
     pub(crate) fn probe(&self, name: &str) -> Option<bool> {
         match self.store.probe(&self.key(name)) {

@@ -54,6 +54,10 @@ impl Lesser {
 
     fn admit_when(&self, key: &Key<'_>, when: &When) -> Result<()> {
         self.admit(key)?;
+        self.admit_condition(when)
+    }
+
+    fn admit_condition(&self, when: &When) -> Result<()> {
         match when {
             When::Unchanged(_) if !self.promised.tokens => Err(not_promised("a token")),
             _ => Ok(()),
@@ -69,6 +73,23 @@ impl Lesser {
             return Err(not_promised("a larger batch"));
         }
         keys.try_for_each(|key| self.admit(key))
+    }
+
+    /// An item under a condition that is not promised fails alone.
+    async fn set_those_admitted(
+        &self,
+        items: &[(Key<'_>, NewEntry<'_>, Write)],
+    ) -> Result<Vec<Result<bool>>> {
+        let verdicts: Vec<_> = items.iter().map(|(_, _, write)| self.admit_condition(&write.when)).collect();
+        let admitted: Vec<_> = items
+            .iter()
+            .zip(&verdicts)
+            .filter(|(_, verdict)| verdict.is_ok())
+            .map(|((key, value, write), _)| (*key, value.again(), write.clone()))
+            .collect();
+        let mut answers = self.below.set_many(&admitted).await?.into_iter();
+        let answer = |verdict: Result<()>| verdict.map_or_else(|error| Some(Err(error)), |()| answers.next());
+        Ok(verdicts.into_iter().filter_map(answer).collect())
     }
 
     fn without_token(&self, mut found: Found) -> Found {
@@ -146,9 +167,12 @@ impl AsyncCache for Lesser {
         Ok(answers.into_iter().map(reduced).collect())
     }
 
-    async fn set_many(&self, items: &[(Key<'_>, NewEntry<'_>, Life)]) -> Result<Vec<Result<()>>> {
+    async fn set_many(&self, items: &[(Key<'_>, NewEntry<'_>, Write)]) -> Result<Vec<Result<bool>>> {
         self.admit_many(items.iter().map(|(key, ..)| key), self.promised.write_batch.keys)?;
-        self.below.set_many(items).await
+        if items.iter().all(|(_, _, write)| self.admit_condition(&write.when).is_ok()) {
+            return self.below.set_many(items).await;
+        }
+        self.set_those_admitted(items).await
     }
 
     async fn delete_many(&self, keys: &[Key<'_>]) -> Result<Vec<Result<()>>> {

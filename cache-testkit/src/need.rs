@@ -15,6 +15,8 @@ pub(crate) enum Need {
     StoresNothing,
     /// Reads give tokens.
     Tokens,
+    /// They give none.
+    NoTokens,
     /// Tokens are numbers, one for each write: equal values differ by them.
     NumberedTokens,
     /// A move is one step.
@@ -75,6 +77,7 @@ impl Need {
             Self::Stores => (capabilities.stores, "stores"),
             Self::StoresNothing => (!capabilities.stores, "stores = false"),
             Self::Tokens => (capabilities.tokens, "tokens"),
+            Self::NoTokens => (!capabilities.tokens, "tokens = false"),
             Self::NumberedTokens => (facts.beyond.contains(&self), "tokens that are numbers"),
             Self::AtomicMove => (capabilities.atomic_move, "atomic_move"),
             Self::CarefulMove => (capabilities.atomic_move || capabilities.tokens, "atomic_move or tokens"),

@@ -113,7 +113,7 @@ impl AsyncCache for PassThrough {
         self.below.get_many(keys, read).await
     }
 
-    async fn set_many(&self, items: &[(Key<'_>, NewEntry<'_>, Life)]) -> Result<Vec<Result<()>>> {
+    async fn set_many(&self, items: &[(Key<'_>, NewEntry<'_>, Write)]) -> Result<Vec<Result<bool>>> {
         self.below.set_many(items).await
     }
 

@@ -54,6 +54,7 @@ async fn what_is_lost_was_answered_and_not_done() {
     let (faulty, cache) = filled().await;
     faulty.on(Call::ALL).lose();
     cache.aset("a", &9, Timeout::Forever).await.expect("it says so");
+    cache.set_many([("a", &8), ("b", &9)], Timeout::Forever).await.expect("it says so");
     assert!(cache.adelete("b").await.expect("it says so"));
     cache.delete_many(["a", "c"]).await.expect("it says so");
     cache.aclear().await.expect("it says so");

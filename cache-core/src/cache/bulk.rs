@@ -13,7 +13,7 @@ use crate::entry::{Borrow, Entry, NewEntry};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::key::Key;
 use crate::life::Timeout;
-use crate::options::{Found, Read};
+use crate::options::{Found, Read, Write};
 use crate::stats::Counter;
 use crate::value::Value;
 
@@ -62,7 +62,7 @@ impl Cache {
         Box::pin(async move {
             let read = |entry: Entry| self.decoded_one(entry.read(&self.alias.format));
             let (found, failed) = self.read_many(keys, read).await?;
-            self.all_found(found, failed)
+            self.all_found(Operation::GetMany, found, failed)
         })
     }
 
@@ -89,7 +89,7 @@ impl Cache {
         Box::pin(async move {
             let read = |entry: Entry| Ok(Some(AnyValue::new(entry, self.clone())));
             let (found, failed) = self.read_many(keys, read).await?;
-            self.all_found(found, failed)
+            self.all_found(Operation::GetMany, found, failed)
         })
     }
 
@@ -107,8 +107,7 @@ impl Cache {
         Box::pin(async move {
             let read = |entry: Entry| self.decoded_one(entry.read(&self.alias.format));
             let (found, failed) = self.read_many(keys, read).await?;
-            let told = |failure: Failure<_>| (failure.key, self.failed(Operation::GetMany, failure.error));
-            Ok(Partial { found, failed: failed.into_iter().map(told).collect() })
+            Ok(self.as_partial(Operation::GetMany, found, failed))
         })
     }
 
@@ -145,13 +144,14 @@ impl Cache {
         let items: Vec<_> = accepted(&names)
             .map(|(position, name)| {
                 let value = NewEntry::borrowed(&values[position], &self.alias.format);
-                (Key::new(&self.space, name), value, life.shortened(self.alias.jitter))
+                (Key::new(&self.space, name), value, Write::new(life.shortened(self.alias.jitter)))
             })
             .collect();
         let mut outcomes = Vec::with_capacity(items.len());
         let work = async {
             for chunk in items.chunks(self.alias.capabilities.write_batch.keys) {
-                outcomes.extend(per_key(self.alias.store.set_many(chunk).await, chunk.len()));
+                let answers = per_key(self.alias.store.set_many(chunk).await, chunk.len());
+                outcomes.extend(answers.into_iter().map(taken));
             }
             Ok(())
         };
@@ -207,15 +207,7 @@ impl Cache {
         let mut found = HashMap::with_capacity(keys.len());
         let mut failed = Vec::new();
         for (position, (key, outcome)) in keys.into_iter().zip(outcomes).enumerate() {
-            let value = match outcome {
-                Ok(Some(there)) => read(there.entry),
-                Ok(None) => {
-                    self.alias.counters.count(Counter::Misses);
-                    Ok(None)
-                }
-                Err(error) => Err(error),
-            };
-            match value {
+            match self.answer(outcome, &read) {
                 Ok(Some(value)) => drop(found.insert(key, value)),
                 Ok(None) => {}
                 Err(error) => failed.push(Failure { position, key, error }),
@@ -224,9 +216,22 @@ impl Cache {
         Ok((found, failed))
     }
 
+    /// What was read of one key of many; a miss is counted.
+    pub(super) fn answer<T>(
+        &self,
+        outcome: Result<Option<Found>>,
+        read: impl Fn(Entry) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        let Some(found) = outcome? else {
+            self.alias.counters.count(Counter::Misses);
+            return Ok(None);
+        };
+        read(found.entry)
+    }
+
     /// One outcome per accepted name; with `on_error = "miss"` failures are
     /// entries that are not there.
-    async fn fetch_many(&self, names: &[Result<Cow<'_, str>>]) -> Vec<Result<Option<Found>>> {
+    pub(super) async fn fetch_many(&self, names: &[Result<Cow<'_, str>>]) -> Vec<Result<Option<Found>>> {
         let keys: Vec<_> = accepted(names).map(|(_, name)| Key::new(&self.space, name)).collect();
         let mut outcomes = Vec::with_capacity(keys.len());
         let work = async {
@@ -246,7 +251,7 @@ impl Cache {
     }
 
     /// Checks the keys: a bad one fails alone.
-    fn names<'k, K: AsRef<str>>(
+    pub(super) fn names<'k, K: AsRef<str>>(
         &self,
         operation: Operation,
         keys: &'k [K],
@@ -255,9 +260,24 @@ impl Cache {
         Ok(keys.iter().map(|key| self.checked_name(key.as_ref())).collect())
     }
 
-    fn all_found<K, T>(&self, found: HashMap<K, T>, failed: Vec<Failure<K>>) -> Result<HashMap<K, T>> {
+    pub(super) fn as_partial<K, T>(
+        &self,
+        operation: Operation,
+        found: HashMap<K, T>,
+        failed: Vec<Failure<K>>,
+    ) -> Partial<K, T> {
+        let told = |failure: Failure<K>| (failure.key, self.failed(operation, failure.error));
+        Partial { found, failed: failed.into_iter().map(told).collect() }
+    }
+
+    pub(super) fn all_found<K, T>(
+        &self,
+        operation: Operation,
+        found: HashMap<K, T>,
+        failed: Vec<Failure<K>>,
+    ) -> Result<HashMap<K, T>> {
         let failures: Vec<_> = failed.into_iter().map(|failure| (failure.position, failure.error)).collect();
-        self.none_failed(Operation::GetMany, failures)?;
+        self.none_failed(operation, failures)?;
         Ok(found)
     }
 
@@ -278,14 +298,14 @@ impl Cache {
 }
 
 /// A key that failed, with its position in the call.
-struct Failure<K> {
-    position: usize,
-    key: K,
-    error: Error,
+pub(super) struct Failure<K> {
+    pub(super) position: usize,
+    pub(super) key: K,
+    pub(super) error: Error,
 }
 
 /// The names that the store is asked for, with their positions in the call.
-fn accepted<'a>(names: &'a [Result<Cow<'_, str>>]) -> impl Iterator<Item = (usize, &'a str)> {
+pub(super) fn accepted<'a>(names: &'a [Result<Cow<'_, str>>]) -> impl Iterator<Item = (usize, &'a str)> {
     names.iter().enumerate().filter_map(|(position, name)| Some((position, &**name.as_ref().ok()?)))
 }
 
@@ -300,12 +320,17 @@ fn in_order<T>(names: Vec<Result<Cow<'_, str>>>, outcomes: Vec<Result<T>>) -> Ve
 
 /// The failure of a whole call is the failure of each of its keys. An answer
 /// for fewer or more keys than were asked for cannot be told apart by key.
-fn per_key<T>(answer: Result<Vec<Result<T>>>, keys: usize) -> Vec<Result<T>> {
+pub(super) fn per_key<T>(answer: Result<Vec<Result<T>>>, keys: usize) -> Vec<Result<T>> {
     match answer {
         Ok(outcomes) if outcomes.len() == keys => outcomes,
         Ok(_) => (0..keys).map(|_| Err(unanswered())).collect(),
         Err(error) => (0..keys).map(|_| Err(error.clone())).collect(),
     }
+}
+
+/// A write without a condition is either done or fails.
+fn taken(answer: Result<bool>) -> Result<()> {
+    if answer? { Ok(()) } else { Err(not_taken()) }
 }
 
 /// A call that was cut off keeps what was answered before; the rest failed.
@@ -318,4 +343,10 @@ fn complete<T>(outcomes: &mut Vec<Result<T>>, keys: usize, ended: Result<()>) {
 #[cold]
 fn unanswered() -> Error {
     Error::new(ErrorKind::Server, "the store did not answer for each of the keys")
+}
+
+/// As for a write of one key.
+#[cold]
+fn not_taken() -> Error {
+    Error::new(ErrorKind::Server, "the store did not take the value, and gave no reason")
 }

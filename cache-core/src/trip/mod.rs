@@ -145,7 +145,7 @@ impl AsyncCache for Trip {
         self.run_bulk(self.endpoint.store.get_many(keys, read)).await
     }
 
-    async fn set_many(&self, items: &[(Key<'_>, NewEntry<'_>, Life)]) -> Result<Vec<Result<()>>> {
+    async fn set_many(&self, items: &[(Key<'_>, NewEntry<'_>, Write)]) -> Result<Vec<Result<bool>>> {
         self.run_bulk(self.endpoint.store.set_many(items)).await
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use cache_core::{Entry, ErrorKind, Format, Key, Life, NewEntry, Read, Timeout, UndecodableReason};
+use cache_core::{Entry, ErrorKind, Format, Life, Read, Timeout, UndecodableReason, Write};
 use std::sync::Arc;
 
 use crate::bench::{Bench, undecodable};
@@ -141,12 +141,9 @@ async fn each_has_a_life_of_its_own_to_the_trait(bench: Bench) -> Outcome {
     let mut span = bench.span(bench.short());
     let lives = [Life::For(bench.short()), Life::Forever, Life::For(100 * bench.short())];
     let names = ["short", "endless", "long"];
-    let item = |(name, life)| (direct.key(name), NewEntry::of(Entry::from_integer(1), &direct.format), life);
-    let items: Vec<(Key<'_>, NewEntry<'_>, Life)> = names.into_iter().zip(lives).map(item).collect();
-    for chunk in items.chunks(bench.capabilities().write_batch.keys) {
-        for answer in direct.store.set_many(chunk).await? {
-            answer?;
-        }
+    let item = |(name, life)| (name, Entry::from_integer(1), Write::new(life));
+    for answer in direct.write_many(names.into_iter().zip(lives).map(item)).await? {
+        assert!(answer?);
     }
     assert_eq!(direct.life("endless").await?, Some(Life::Forever));
     span.passes().await;

@@ -102,7 +102,7 @@ async fn a_delete_by_absent_removes_nothing(bench: Bench) -> Outcome {
 }
 
 /// The condition that the entry is as it is now.
-async fn as_now(direct: &Direct, name: &str) -> cache_core::Result<When> {
+pub(super) async fn as_now(direct: &Direct, name: &str) -> cache_core::Result<When> {
     let token = direct.token(name).await?;
     Ok(When::Unchanged(token.expect("the store gives tokens, and there is an entry")))
 }

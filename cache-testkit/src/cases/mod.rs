@@ -2,6 +2,7 @@
 
 mod add;
 mod bulk;
+mod bulk_conditions;
 mod clear;
 mod closing;
 mod codecs;
@@ -44,6 +45,7 @@ pub(crate) fn all() -> impl Iterator<Item = Case> {
         foreign::CASES,
         keys::CASES,
         conditions::CASES,
+        bulk_conditions::CASES,
         clear::CASES,
         stats::CASES,
         errors::CASES,

@@ -191,10 +191,10 @@ impl AsyncCache for Faulty {
         self.run_many(Call::GetMany, keys, || None, part).await
     }
 
-    async fn set_many(&self, items: &[(Key<'_>, NewEntry<'_>, Life)]) -> Result<Vec<Result<()>>> {
+    async fn set_many(&self, items: &[(Key<'_>, NewEntry<'_>, Write)]) -> Result<Vec<Result<bool>>> {
         let keys: Vec<_> = items.iter().map(|(key, _, _)| *key).collect();
         let part = |part: Range<usize>| self.below.set_many(&items[part]);
-        self.run_many(Call::SetMany, &keys, || (), part).await
+        self.run_many(Call::SetMany, &keys, || true, part).await
     }
 
     async fn delete_many(&self, keys: &[Key<'_>]) -> Result<Vec<Result<()>>> {

@@ -167,7 +167,7 @@ impl AsyncCache for Mutant {
         self.get_all(keys, read).await
     }
 
-    async fn set_many(&self, items: &[(Key<'_>, NewEntry<'_>, Life)]) -> Result<Vec<Result<()>>> {
+    async fn set_many(&self, items: &[(Key<'_>, NewEntry<'_>, Write)]) -> Result<Vec<Result<bool>>> {
         self.set_all(items).await
     }
 

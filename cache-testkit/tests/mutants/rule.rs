@@ -75,6 +75,12 @@ rules! {
     SetManyReversed: "the first of a repeated key wins",
     SetManyHidesFailures: "a key that failed is reported as written",
     SetManyFailsAsAWhole: "one key that failed fails all",
+    SetManySaysItDidNot: "a bulk write says that it did not write",
+    SetManyIgnoresConditions: "a bulk write writes in any case",
+    SetManySaysTrueOfRefused: "an item that was refused is reported as written",
+    SetManyJudgesFirst: "a bulk write judges all conditions before it writes",
+    SetManyTouchesRefused: "an item that was refused gives its life to what is there",
+    SetManyStopsAtRefused: "a bulk write ends at the first item that is refused",
     DeleteManyDropsTheLast: "the last of a bulk delete stays",
     // Counters.
     IncrLosesTheLife: "an increment makes the life endless",

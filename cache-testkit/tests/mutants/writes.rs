@@ -104,8 +104,11 @@ impl Mutant {
         })
     }
 
-    pub(crate) async fn set_all(&self, items: &[(Key<'_>, NewEntry<'_>, Life)]) -> Result<Vec<Result<()>>> {
-        let mut outcomes: Vec<Result<()>> = items.iter().map(|_| Ok(())).collect();
+    pub(crate) async fn set_all(
+        &self,
+        items: &[(Key<'_>, NewEntry<'_>, Write)],
+    ) -> Result<Vec<Result<bool>>> {
+        let mut outcomes: Vec<Result<bool>> = items.iter().map(|_| Ok(true)).collect();
         let mut positions: Vec<_> = (0..items.len()).collect();
         if self.breaks(Rule::SetManyReversed) {
             positions.reverse();
@@ -113,19 +116,52 @@ impl Mutant {
         if self.breaks(Rule::SetManyDropsTheLast) && items.len() > 1 {
             positions.pop();
         }
+        let judged = self.judged_first(items).await?;
         for position in positions {
-            let (key, value, own_life) = &items[position];
-            let life = match self.rule {
-                Rule::SetManyIgnoresLives => Life::Forever,
-                Rule::SetManySharesTheFirstLife => items[0].2,
-                _ => *own_life,
-            };
-            match (self.rule, self.set(&self.text(key), value, Write::new(life)).await) {
-                (_, Ok(_)) | (Rule::SetManyHidesFailures, Err(_)) => {}
+            let (key, value, write) = &items[position];
+            let text = self.text(key);
+            let mut write = write.clone();
+            match self.rule {
+                Rule::SetManyIgnoresLives => write.life = Life::Forever,
+                Rule::SetManySharesTheFirstLife => write.life = items[0].2.life,
+                Rule::SetManyJudgesFirst if !judged[position] => {
+                    outcomes[position] = Ok(false);
+                    continue;
+                }
+                Rule::SetManyIgnoresConditions | Rule::SetManyJudgesFirst => write.when = When::Always,
+                _ => {}
+            }
+            let life = write.life;
+            match (self.rule, self.set(&text, value, write).await) {
+                (Rule::SetManySaysItDidNot, Ok(_)) => outcomes[position] = Ok(false),
+                (Rule::SetManySaysTrueOfRefused, Ok(_)) | (Rule::SetManyHidesFailures, Err(_)) => {}
                 (Rule::SetManyFailsAsAWhole, Err(error)) => return Err(error),
-                (_, Err(error)) => outcomes[position] = Err(error),
+                (Rule::SetManyTouchesRefused, Ok(false)) => {
+                    self.below.atouch(&self.key(&text), life).await?;
+                    outcomes[position] = Ok(false);
+                }
+                (Rule::SetManyStopsAtRefused, Ok(false)) => {
+                    outcomes[position..].fill(Ok(false));
+                    break;
+                }
+                (_, outcome) => outcomes[position] = outcome,
             }
         }
         Ok(outcomes)
+    }
+
+    /// Which items would be written if all of them came first.
+    async fn judged_first(&self, items: &[(Key<'_>, NewEntry<'_>, Write)]) -> Result<Vec<bool>> {
+        let mut judged = Vec::with_capacity(items.len());
+        for (key, _, write) in items {
+            let there = self.honest(&self.text(key)).await?;
+            judged.push(match &write.when {
+                When::Always => true,
+                When::Absent => there.is_none(),
+                When::Present => there.is_some(),
+                When::Unchanged(token) => there.and_then(|found| found.token).as_ref() == Some(token),
+            });
+        }
+        Ok(judged)
     }
 }
