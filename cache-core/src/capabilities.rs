@@ -30,6 +30,9 @@ pub struct Capabilities {
     pub atomic_move: bool,
     /// Whether `aclear` can be kept to one prefix. Default: false.
     pub clear_prefix: bool,
+    /// Whether a read that does not say [`LEADER`](crate::Read::LEADER) may miss
+    /// what has been written, as one by a replica. Default: false.
+    pub stale_reads: bool,
     /// How reads may be put together. Default: 100 keys a call.
     pub read_batch: Batch,
     /// How writes may be put together. Default: 100 keys a call.
@@ -63,6 +66,7 @@ impl Default for Capabilities {
             tokens: false,
             atomic_move: false,
             clear_prefix: false,
+            stale_reads: false,
             read_batch: Batch::new(100),
             write_batch: Batch::new(100),
         }
@@ -100,6 +104,8 @@ setters! {
     atomic_move: bool;
     /// Sets [`clear_prefix`](Self::clear_prefix).
     clear_prefix: bool;
+    /// Sets [`stale_reads`](Self::stale_reads).
+    stale_reads: bool;
     /// Sets [`read_batch`](Self::read_batch).
     read_batch: Batch;
     /// Sets [`write_batch`](Self::write_batch).

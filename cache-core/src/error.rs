@@ -97,6 +97,10 @@ pub enum Operation {
     HasKey,
     /// `alife`.
     Life,
+    /// `aget_or_set`, `aget_or_try_set` and `load`.
+    GetOrSet,
+    /// `get_or_set_many`, `get_or_try_set_many` and `load_many`.
+    GetOrSetMany,
     /// `aincr`.
     Incr,
     /// `adecr`.
@@ -204,6 +208,25 @@ impl Error {
     /// empty for every other error.
     pub fn failures(&self) -> &[(usize, Error)] {
         &self.0.failures
+    }
+
+    /// What a loader failed with, if this is an error of a load and that was
+    /// an `E`.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, ErrorKind, Timeout};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let cache = Cache::new(cache_mem::MemStore::new());
+    /// let load = || async { Err::<u8, _>(std::io::Error::other("the source is down")) };
+    /// let error = cache.aget_or_try_set("key", Timeout::Default, load).await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Load);
+    /// assert_eq!(error.loader_error::<std::io::Error>().unwrap().to_string(), "the source is down");
+    /// # }
+    /// ```
+    pub fn loader_error<E: StdError + 'static>(&self) -> Option<&E> {
+        let is_of_a_loader = matches!(self.kind(), ErrorKind::Load | ErrorKind::Recursion);
+        self.source().filter(|_| is_of_a_loader)?.downcast_ref()
     }
 
     /// Whether the same call may succeed a little later, nothing else changed.
@@ -339,6 +362,8 @@ impl fmt::Display for Operation {
             Self::Delete => "adelete",
             Self::HasKey => "ahas_key",
             Self::Life => "alife",
+            Self::GetOrSet => "aget_or_set",
+            Self::GetOrSetMany => "get_or_set_many",
             Self::Incr => "aincr",
             Self::Decr => "adecr",
             Self::IncrVersion => "aincr_version",

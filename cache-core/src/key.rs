@@ -5,6 +5,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use equivalent::Equivalent;
 use smallvec::SmallVec;
 
 /// Text that has to be put together to be hashed is so on the stack, up to
@@ -212,6 +213,12 @@ impl PartialEq for OwnedKey {
 }
 
 impl Eq for OwnedKey {}
+
+impl Equivalent<OwnedKey> for Key<'_> {
+    fn equivalent(&self, owned: &OwnedKey) -> bool {
+        *self == owned.as_key()
+    }
+}
 
 impl Hash for OwnedKey {
     fn hash<H: Hasher>(&self, state: &mut H) {

@@ -34,6 +34,7 @@
 //! |---|---|
 //! | `cache::key` | a key that memcached would refuse, once per alias and rule |
 //! | `cache::codec` | an entry that cannot be decoded, once per alias and reason |
+//! | `cache::load` | a loaded value cannot be stored, once per alias and kind of error |
 //! | `cache::trip` | a store is known to be down, or answers again |
 
 mod async_cache;
@@ -48,6 +49,7 @@ mod entry;
 mod error;
 mod key;
 mod life;
+mod loads;
 mod options;
 mod settings;
 mod stats;
@@ -58,8 +60,8 @@ mod value;
 pub use async_cache::{AsyncCache, Probe};
 pub use backend::{Backend, Context, Opened, Shared};
 pub use cache::{
-    AnyValue, BulkFuture, Cache, CacheBuilder, ClearScope, KeyCheck, KeyFunction, OnDecodeError, OnError,
-    Partial, Validator,
+    AnyValue, BulkFuture, Cache, CacheBuilder, ClearScope, KeyCheck, KeyFunction, Load, LoadMany,
+    OnDecodeError, OnError, Partial, Validator,
 };
 pub use capabilities::{Batch, Capabilities};
 pub use clock::{Clock, SystemClock, Tick};
@@ -70,6 +72,7 @@ pub use entry::{Borrow, Entry, NewEntry};
 pub use error::{BoxError, Error, ErrorKind, Operation, Result};
 pub use key::{Key, KeySpace, OwnedKey, has_prefix};
 pub use life::{Life, Timeout};
+pub use loads::{IntoLoaded, Loaded};
 pub use options::{Found, Incr, Lag, Ping, Read, ReadFrom, Scope, Token, Usage, When, Write};
 pub use settings::{Setting, SettingKind, SettingValue, Settings};
 pub use stats::{Counter, Counters, Stats};

@@ -39,6 +39,23 @@ pub enum Counter {
     Outages,
     /// A call failed at once because the store was known to be down.
     FailedFast,
+    /// A loader was called, for one key or for those of a batch.
+    Loads,
+    /// A caller waited for another's load of a key.
+    LoadWaits,
+    /// A loaded value was not stored, since its key was written, deleted or
+    /// cleared meanwhile.
+    LoadsVoided,
+    /// A loader failed.
+    LoadsFailed,
+    /// A loader panicked.
+    LoadsPanicked,
+    /// A loader did not end within its deadline.
+    LoadsTimedOut,
+    /// A loaded value was not stored, since there was an entry by then.
+    PublishesRefused,
+    /// A loaded value could not be stored.
+    PublishesFailed,
     /// An operation failed with an error of this kind.
     Errors(ErrorKind),
     /// An entry could not be decoded, for this reason.
@@ -68,10 +85,28 @@ pub struct Stats {
     pub outages: u64,
     /// [`Counter::FailedFast`].
     pub failed_fast: u64,
+    /// [`Counter::Loads`].
+    pub loads: u64,
+    /// [`Counter::LoadWaits`].
+    pub load_waits: u64,
+    /// [`Counter::LoadsVoided`].
+    pub loads_voided: u64,
+    /// [`Counter::LoadsFailed`].
+    pub loads_failed: u64,
+    /// [`Counter::LoadsPanicked`].
+    pub loads_panicked: u64,
+    /// [`Counter::LoadsTimedOut`].
+    pub loads_timed_out: u64,
+    /// [`Counter::PublishesRefused`].
+    pub publishes_refused: u64,
+    /// [`Counter::PublishesFailed`].
+    pub publishes_failed: u64,
     /// [`Counter::Errors`], those that are not zero.
     pub errors: BTreeMap<ErrorKind, u64>,
     /// [`Counter::Undecodable`], those that are not zero, as pairs.
     pub undecodable: Vec<(UndecodableReason, u64)>,
+    /// How many keys are being loaded right now, or stored after it.
+    pub loading: u64,
     /// How many entries the store holds, of all aliases that share it.
     pub entries: Option<u64>,
     /// How many bytes they take.
@@ -79,7 +114,7 @@ pub struct Stats {
 }
 
 /// The counters without a kind come first, then the kinds, then the reasons.
-const PLAIN: usize = 9;
+const PLAIN: usize = 17;
 const SLOTS: usize = PLAIN + ErrorKind::ALL.len() + UndecodableReason::ALL.len();
 
 #[derive(Debug)]
@@ -145,8 +180,17 @@ impl Counters {
             expirations: self.total(Counter::Expirations),
             outages: self.total(Counter::Outages),
             failed_fast: self.total(Counter::FailedFast),
+            loads: self.total(Counter::Loads),
+            load_waits: self.total(Counter::LoadWaits),
+            loads_voided: self.total(Counter::LoadsVoided),
+            loads_failed: self.total(Counter::LoadsFailed),
+            loads_panicked: self.total(Counter::LoadsPanicked),
+            loads_timed_out: self.total(Counter::LoadsTimedOut),
+            publishes_refused: self.total(Counter::PublishesRefused),
+            publishes_failed: self.total(Counter::PublishesFailed),
             errors,
             undecodable,
+            loading: 0,
             entries: None,
             bytes: None,
         }
@@ -166,6 +210,14 @@ impl Counter {
             Self::Expirations => 6,
             Self::Outages => 7,
             Self::FailedFast => 8,
+            Self::Loads => 9,
+            Self::LoadWaits => 10,
+            Self::LoadsVoided => 11,
+            Self::LoadsFailed => 12,
+            Self::LoadsPanicked => 13,
+            Self::LoadsTimedOut => 14,
+            Self::PublishesRefused => 15,
+            Self::PublishesFailed => 16,
             // Both enums have no explicit discriminants, and `ALL` lists them in order.
             Self::Errors(kind) => PLAIN + kind as usize,
             Self::Undecodable(reason) => PLAIN + ErrorKind::ALL.len() + reason as usize,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Cache;
 use crate::entry::Entry;
-use crate::error::Result;
+use crate::error::{Operation, Result};
 use crate::value::Value;
 
 /// A value of any type, as [`get_many_any`](Cache::get_many_any) finds it, to
@@ -28,7 +28,7 @@ impl AnyValue {
     /// [`Codec`](crate::ErrorKind::Codec) if it is no `T` and the alias says
     /// `on_decode_error = "error"`.
     pub fn read<T: Value>(&self) -> Result<Option<T>> {
-        self.cache.decoded(self.entry.read(self.cache.format()))
+        self.cache.decoded(Operation::Get, self.entry.read(self.cache.format()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Builds a handle from a store and the decisions of its alias.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
@@ -16,6 +16,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::codec::Format;
 use crate::key::KeySpace;
 use crate::life::Timeout;
+use crate::loads::Flights;
 use crate::stats::Counters;
 use crate::timer::Timer;
 
@@ -239,6 +240,8 @@ impl CacheBuilder {
             head_has_blanks: has_blanks(space.head()),
             warned: AtomicU8::new(0),
             logged: AtomicU8::new(0),
+            told: AtomicU32::new(0),
+            flights: Flights::new(),
             on_error: self.on_error,
             on_decode_error: self.on_decode_error,
             clear: self.clear,

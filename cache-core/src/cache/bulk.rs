@@ -13,6 +13,7 @@ use crate::entry::{Borrow, Entry, NewEntry};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::key::Key;
 use crate::life::Timeout;
+use crate::loads::Change;
 use crate::options::{Found, Read, Write};
 use crate::stats::Counter;
 use crate::value::Value;
@@ -148,7 +149,9 @@ impl Cache {
             })
             .collect();
         let mut outcomes = Vec::with_capacity(items.len());
+        let voiding = self.voiding(items.iter().map(|(key, ..)| *key), Change::Overwrites);
         let work = async {
+            voiding.settled().await?;
             for chunk in items.chunks(self.alias.capabilities.write_batch.keys) {
                 let answers = per_key(self.alias.store.set_many(chunk).await, chunk.len());
                 outcomes.extend(answers.into_iter().map(taken));
@@ -157,6 +160,7 @@ impl Cache {
         };
         let ended = self.bounded(work).await;
         complete(&mut outcomes, items.len(), ended);
+        drop(voiding);
         drop(items);
         self.all_done(Operation::SetMany, Counter::Writes, in_order(names, outcomes))
     }
@@ -180,7 +184,9 @@ impl Cache {
         let names = self.names(operation, keys)?;
         let doomed: Vec<_> = accepted(&names).map(|(_, name)| Key::new(&self.space, name)).collect();
         let mut outcomes = Vec::with_capacity(doomed.len());
+        let voiding = self.voiding(doomed.iter().copied(), Change::Removes);
         let work = async {
+            voiding.settled().await?;
             for chunk in doomed.chunks(self.alias.capabilities.write_batch.keys) {
                 outcomes.extend(per_key(self.alias.store.delete_many(chunk).await, chunk.len()));
             }
@@ -188,6 +194,7 @@ impl Cache {
         };
         let ended = self.bounded(work).await;
         complete(&mut outcomes, doomed.len(), ended);
+        drop(voiding);
         drop(doomed);
         self.all_done(operation, Counter::Deletes, in_order(names, outcomes))
     }

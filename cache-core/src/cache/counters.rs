@@ -5,6 +5,7 @@ use crate::entry::NewEntry;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::key::Key;
 use crate::life::Life;
+use crate::loads::Change;
 use crate::options::{Incr, Read, When, Write};
 use crate::stats::Counter;
 
@@ -81,7 +82,9 @@ impl Cache {
     async fn add(&self, operation: Operation, key: &str, delta: Option<i64>) -> Result<i64> {
         let name = self.name(operation, key)?;
         let key = Key::new(&self.space, &name);
+        let voiding = self.voiding([key], Change::Overwrites);
         let work = async {
+            voiding.settled().await?;
             let delta = delta.ok_or_else(|| Error::of(ErrorKind::Overflow))?;
             let sum = self.alias.store.aincr(&key, Incr::by(delta)).await?;
             sum.ok_or_else(|| Error::of(ErrorKind::NotFound))
@@ -102,7 +105,12 @@ impl Cache {
         let from = self.name(operation, key)?;
         let to = there.name(operation, key)?;
         let (from, to) = (Key::new(&self.space, &from), Key::new(&there.space, &to));
-        if !self.run(operation, self.move_entry(&from, &to)).await? {
+        let voiding = self.voiding([from, to], Change::Removes);
+        let work = async {
+            voiding.settled().await?;
+            self.move_entry(&from, &to).await
+        };
+        if !self.run(operation, work).await? {
             return Err(self.failed(operation, Error::of(ErrorKind::NotFound)));
         }
         if delta != 0 {

@@ -5,15 +5,17 @@ mod builder;
 mod bulk;
 mod counters;
 mod key_check;
+mod load;
 mod policy;
 mod read;
 mod run;
+mod voiding;
 mod whole;
 mod write;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
@@ -26,12 +28,14 @@ use crate::clock::Clock;
 use crate::codec::Format;
 use crate::key::KeySpace;
 use crate::life::Timeout;
+use crate::loads::Flights;
 use crate::stats::Counters;
 use crate::timer::Timer;
 
 pub use any_value::AnyValue;
 pub use builder::CacheBuilder;
 pub use bulk::{BulkFuture, Partial};
+pub use load::{Load, LoadMany};
 pub use policy::{ClearScope, KeyCheck, KeyFunction, OnDecodeError, OnError, Validator};
 
 /// A cache: the typed handle that a program holds for one alias.
@@ -93,6 +97,10 @@ struct Alias {
     warned: AtomicU8,
     /// Which reasons of undecodable entries have been logged already.
     logged: AtomicU8,
+    /// Which kinds of failed publishes have been logged already.
+    told: AtomicU32,
+    /// The loads that are under way.
+    flights: Arc<Flights>,
     on_error: OnError,
     on_decode_error: OnDecodeError,
     clear: ClearScope,

@@ -37,7 +37,7 @@ impl Cache {
     /// # }
     /// ```
     pub fn aget<'a, T: Value>(&'a self, key: &'a str) -> impl Future<Output = Result<Option<T>>> + Send + 'a {
-        self.reading(key, |cache, entry| cache.decoded(entry.read(&cache.alias.format)))
+        self.reading(key, |cache, entry| cache.decoded(Operation::Get, entry.read(&cache.alias.format)))
     }
 
     /// The value of this key, shared: a store in memory hands out what it
@@ -60,7 +60,7 @@ impl Cache {
         &'a self,
         key: &'a str,
     ) -> impl Future<Output = Result<Option<Arc<T>>>> + Send + 'a {
-        self.reading(key, |cache, entry| cache.decoded(entry.read_arc(&cache.alias.format)))
+        self.reading(key, |cache, entry| cache.decoded(Operation::Get, entry.read_arc(&cache.alias.format)))
     }
 
     /// Whether there is an entry, of whatever type.
@@ -108,10 +108,10 @@ impl Cache {
         poll_fn(move |context| {
             let entry = match &mut fetching {
                 Some(fetch) => ready!(fetch.as_mut().poll(context))?,
-                None => match self.look(key)? {
+                None => match self.look(Operation::Get, key)? {
                     Looked::Here(entry) => entry,
                     Looked::Elsewhere(name) => {
-                        let fetch = fetching.insert(Box::pin(self.fetch(name)));
+                        let fetch = fetching.insert(Box::pin(self.get(name)));
                         ready!(fetch.as_mut().poll(context))?
                     }
                 },
@@ -122,8 +122,8 @@ impl Cache {
 
     /// What can be said without waiting; a miss is counted, a hit not yet.
     #[inline]
-    fn look<'a>(&self, key: &'a str) -> Result<Looked<'a>> {
-        let name = self.name(Operation::Get, key)?;
+    pub(super) fn look<'a>(&self, operation: Operation, key: &'a str) -> Result<Looked<'a>> {
+        let name = self.name(operation, key)?;
         match self.alias.store.probe(&Key::new(&self.space, &name)) {
             Probe::Hit(entry) => Ok(Looked::Here(Some(entry))),
             Probe::Await => Ok(Looked::Elsewhere(name)),
@@ -134,12 +134,16 @@ impl Cache {
         }
     }
 
-    /// The entry from a store that makes one wait.
-    async fn fetch(&self, name: Cow<'_, str>) -> Result<Option<Entry>> {
-        let key = Key::new(&self.space, &name);
-        let found = match self.bounded(self.alias.store.aget(&key, Read::default())).await {
+    async fn get(&self, name: Cow<'_, str>) -> Result<Option<Entry>> {
+        let entry = self.fetch(&Key::new(&self.space, &name)).await;
+        entry.map_err(|error| self.failed(Operation::Get, error))
+    }
+
+    /// The entry from a store that makes one wait; a miss is counted.
+    pub(super) async fn fetch(&self, key: &Key<'_>) -> Result<Option<Entry>> {
+        let found = match self.bounded(self.alias.store.aget(key, Read::default())).await {
             Err(error) if self.counts_as_miss(&error) => None,
-            outcome => outcome.map_err(|error| self.failed(Operation::Get, error))?,
+            outcome => outcome?,
         };
         if found.is_none() {
             self.alias.counters.count(Counter::Misses);
@@ -152,7 +156,7 @@ type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Option<Entry>>> + Send + 
 
 /// What a read knows before it waits: so that a hit in memory is found without
 /// a future within the future.
-enum Looked<'a> {
+pub(super) enum Looked<'a> {
     Here(Option<Entry>),
     Elsewhere(Cow<'a, str>),
 }

@@ -51,8 +51,12 @@ impl Cache {
     }
 
     /// The value that a read found, or what it means that it did not decode.
-    pub(super) fn decoded<T>(&self, outcome: Result<T, Undecodable>) -> Result<Option<T>> {
-        self.decoded_one(outcome).map_err(|error| self.failed(Operation::Get, error))
+    pub(super) fn decoded<T>(
+        &self,
+        operation: Operation,
+        outcome: Result<T, Undecodable>,
+    ) -> Result<Option<T>> {
+        self.decoded_one(outcome).map_err(|error| self.failed(operation, error))
     }
 
     /// As [`decoded`](Self::decoded), for one value of many.
@@ -66,8 +70,9 @@ impl Cache {
         }
     }
 
+    /// A miss that is counted and logged, or an error, as the alias says.
     #[cold]
-    fn undecodable<T>(&self, undecodable: Undecodable) -> Result<Option<T>> {
+    pub(super) fn undecodable<T>(&self, undecodable: Undecodable) -> Result<Option<T>> {
         let reason = undecodable.reason();
         self.alias.counters.count(Counter::Undecodable(reason));
         let bit = 1 << reason as u8;

@@ -30,9 +30,13 @@ impl Cache {
                 self.prefix_scope().map_err(|error| self.failed(Operation::Clear, error))?
             }
         };
+        let voiding = self.voiding_all();
         // No deadline of the handle: the layer below ends it when it makes no progress.
-        let cleared = self.alias.store.aclear(&scope).await;
-        cleared.map_err(|error| self.failed(Operation::Clear, error))
+        let work = async {
+            voiding.settled().await?;
+            self.alias.store.aclear(&scope).await
+        };
+        work.await.map_err(|error| self.failed(Operation::Clear, error))
     }
 
     fn prefix_scope(&self) -> Result<Scope<'_>> {
@@ -97,6 +101,7 @@ impl Cache {
     pub fn stats(&self) -> Stats {
         let usage = self.alias.store.usage();
         let mut stats = self.alias.counters.snapshot();
+        stats.loading = self.alias.flights.under_way() as u64;
         stats.entries = usage.entries;
         stats.bytes = usage.bytes;
         stats

@@ -9,6 +9,7 @@ use crate::entry::{Borrow, Entry, NewEntry};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::key::Key;
 use crate::life::{Life, Timeout};
+use crate::loads::Change;
 use crate::options::{Read, When, Write};
 use crate::stats::Counter;
 use crate::value::Value;
@@ -86,7 +87,12 @@ impl Cache {
         let value = Borrow::new(value);
         let value = NewEntry::borrowed(&value, &self.alias.format);
         let write = Write::new(life).when(When::Absent);
-        let added = self.run(Operation::Add, store.aset(&key, &value, write)).await?;
+        let voiding = self.voiding([key], Change::Overwrites);
+        let work = async {
+            voiding.settled().await?;
+            store.aset(&key, &value, write).await
+        };
+        let added = self.run(Operation::Add, work).await?;
         if added {
             self.alias.counters.count(Counter::Writes);
         }
@@ -100,7 +106,12 @@ impl Cache {
         let key = Key::new(&self.space, &name);
         match self.life(timeout.into()) {
             Some(life) => {
-                let touched = self.run(Operation::Touch, self.alias.store.atouch(&key, life)).await?;
+                let voiding = self.voiding([key], Change::Overwrites);
+                let work = async {
+                    voiding.settled().await?;
+                    self.alias.store.atouch(&key, life).await
+                };
+                let touched = self.run(Operation::Touch, work).await?;
                 if touched {
                     self.alias.counters.count(Counter::Writes);
                 }
@@ -133,7 +144,9 @@ impl Cache {
             self.delete(Operation::Set, &key).await?;
             return Ok(());
         };
+        let voiding = self.voiding([key], Change::Overwrites);
         let work = async {
+            voiding.settled().await?;
             let taken = self.alias.store.aset(&key, value, Write::new(life)).await?;
             let refused =
                 || Error::new(ErrorKind::Server, "the store did not take the value, and gave no reason");
@@ -145,7 +158,12 @@ impl Cache {
     }
 
     async fn delete(&self, operation: Operation, key: &Key<'_>) -> Result<bool> {
-        let removed = self.run(operation, self.alias.store.adelete(key, &When::Always)).await?;
+        let voiding = self.voiding([*key], Change::Removes);
+        let work = async {
+            voiding.settled().await?;
+            self.alias.store.adelete(key, &When::Always).await
+        };
+        let removed = self.run(operation, work).await?;
         self.alias.counters.count(Counter::Deletes);
         Ok(removed)
     }

@@ -1,0 +1,61 @@
+//! A caller's loader, its types forgotten, so that all else is compiled once.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::codec::Format;
+use crate::entry::Entry;
+use crate::error::BoxError;
+use crate::loads::{IntoLoaded, Loaded};
+use crate::value::Value;
+
+/// Loads the values of these keys and answers them in the same order, `None`
+/// for those that it has nothing to say of.
+pub(super) type Job = Box<dyn FnOnce(Vec<String>) -> Loading + Send>;
+
+type Loading = Pin<Box<dyn Future<Output = Result<Vec<Option<Loaded<Entry>>>, BoxError>> + Send>>;
+
+/// Whether an entry is a value of the type that the loader has.
+pub(super) type Fits = fn(&Entry, &Format) -> bool;
+
+/// The loader of one key, which it knows by itself.
+pub(super) fn of_one<L, E, F, Fut>(loader: F) -> Job
+where
+    L: IntoLoaded,
+    E: Into<BoxError>,
+    F: FnOnce() -> Fut + Send + 'static,
+    Fut: Future<Output = Result<L, E>> + Send + 'static,
+{
+    Box::new(|_| {
+        Box::pin(async move {
+            let value = loader().await.map_err(Into::into)?;
+            Ok(vec![Some(entry(value))])
+        })
+    })
+}
+
+/// The loader of many keys.
+pub(super) fn of_many<L, E, F, Fut>(loader: F) -> Job
+where
+    L: IntoLoaded,
+    E: Into<BoxError>,
+    F: FnOnce(Vec<String>) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<HashMap<String, L>, E>> + Send + 'static,
+{
+    Box::new(|keys| {
+        Box::pin(async move {
+            let mut values = loader(keys.clone()).await.map_err(Into::into)?;
+            Ok(keys.iter().map(|key| values.remove(key).map(entry)).collect())
+        })
+    })
+}
+
+pub(super) fn fits<T: Value>(entry: &Entry, format: &Format) -> bool {
+    entry.clone().read_arc::<T>(format).is_ok()
+}
+
+fn entry<L: IntoLoaded>(loaded: L) -> Loaded<Entry> {
+    loaded.into_loaded().map(|value| Entry::shared(Arc::new(value)))
+}

@@ -1,0 +1,343 @@
+//! The values of many keys, those that are missing loaded by one call.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::future::Future;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::flight::{Claimed, Flying};
+use super::job::{Job, fits, of_many};
+use super::terms::Terms;
+use super::wait::{no_task, runtime};
+use crate::cache::Cache;
+use crate::cache::bulk::{BulkFuture, Failure, Partial, accepted};
+use crate::error::{BoxError, Operation, Result};
+use crate::key::Key;
+use crate::life::Timeout;
+use crate::loads::{IntoLoaded, Joined, LoadTask, Outcome, Stamp, Waiter};
+use crate::stats::Counter;
+use crate::value::Value;
+
+impl Cache {
+    /// The values of these keys; those that are missing are loaded by one call
+    /// of the loader, and stored.
+    ///
+    /// The loader gets the missing keys, as they were given, and answers a map
+    /// of their values. A key that it leaves out is left out here too, and is
+    /// not stored; keys that it was not asked for are ignored.
+    ///
+    /// As with [`aget_or_set`](Self::aget_or_set) each key is loaded by one
+    /// caller at a time: keys that others are loading are not asked for, but
+    /// waited for, and others wait for those that are loaded here. One read,
+    /// one call and one write serve any number of keys, as far as the store
+    /// takes them at once.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, Timeout};
+    /// # use std::{collections::HashMap, sync::Arc};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> cache_core::Result<()> {
+    /// # let cache = Cache::new(cache_mem::MemStore::new());
+    /// cache.aset("length:one", &3, Timeout::Default).await?;
+    /// let lengths: HashMap<&str, Arc<u64>> = cache
+    ///     .get_or_set_many(["length:one", "length:three"], Timeout::Default, |missing| async move {
+    ///         assert_eq!(missing, ["length:three"]);
+    ///         HashMap::from([("length:three".to_owned(), 5)])
+    ///     })
+    ///     .await?;
+    /// assert_eq!((*lengths["length:one"], *lengths["length:three"]), (3, 5));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If any key failed; [`failures`](crate::Error::failures) lists them by
+    /// position, each with what [`aget_or_set`](Self::aget_or_set) would have
+    /// failed with.
+    #[doc(alias = "aget_or_set_many")]
+    pub fn get_or_set_many<'a, T, I, F, Fut>(
+        &'a self,
+        keys: I,
+        timeout: impl Into<Timeout>,
+        loader: F,
+    ) -> BulkFuture<'a, HashMap<I::Item, Arc<T>>>
+    where
+        T: Value,
+        I: IntoIterator<Item: AsRef<str> + Eq + Hash + Send + Sync + 'a>,
+        F: FnOnce(Vec<String>) -> Fut + Send + 'static,
+        Fut: Future<Output = HashMap<String, T>> + Send + 'static,
+    {
+        self.load_many(keys).timeout(timeout).run(loader)
+    }
+
+    /// As [`get_or_set_many`](Self::get_or_set_many), with a loader that can fail.
+    ///
+    /// # Errors
+    ///
+    /// [`Load`](crate::ErrorKind::Load) for each key that it was to load. To
+    /// have the others nonetheless, use
+    /// [`try_run_partial`](LoadMany::try_run_partial).
+    pub fn get_or_try_set_many<'a, T, E, I, F, Fut>(
+        &'a self,
+        keys: I,
+        timeout: impl Into<Timeout>,
+        loader: F,
+    ) -> BulkFuture<'a, HashMap<I::Item, Arc<T>>>
+    where
+        T: Value,
+        E: Into<BoxError>,
+        I: IntoIterator<Item: AsRef<str> + Eq + Hash + Send + Sync + 'a>,
+        F: FnOnce(Vec<String>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<HashMap<String, T>, E>> + Send + 'static,
+    {
+        self.load_many(keys).timeout(timeout).try_run(loader)
+    }
+
+    /// As [`get_or_set_many`](Self::get_or_set_many), for whoever wants to say more.
+    pub fn load_many<I: IntoIterator>(&self, keys: I) -> LoadMany<'_, I::Item> {
+        LoadMany { cache: self, keys: keys.into_iter().collect(), terms: Terms::default() }
+    }
+}
+
+/// A read of many keys that loads what is missing; see [`Cache::load_many`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing is read or loaded before it is run"]
+pub struct LoadMany<'a, K> {
+    cache: &'a Cache,
+    keys: Vec<K>,
+    terms: Terms,
+}
+
+impl<'a, K> LoadMany<'a, K>
+where
+    K: AsRef<str> + Eq + Hash + Send + Sync + 'a,
+{
+    /// As [`Load::timeout`](super::Load::timeout).
+    pub fn timeout(mut self, timeout: impl Into<Timeout>) -> Self {
+        self.terms.timeout = timeout.into();
+        self
+    }
+
+    /// As [`Load::load_deadline`](super::Load::load_deadline).
+    pub fn load_deadline(mut self, deadline: Duration) -> Self {
+        self.terms.load_deadline = Some(deadline);
+        self
+    }
+
+    /// As [`Load::jitter`](super::Load::jitter), for each entry by itself.
+    pub fn jitter(mut self, share: f64) -> Self {
+        self.terms.jitter = Some(share);
+        self
+    }
+
+    /// Reads, and loads what is missing. The loader answers values, or
+    /// [`Loaded`](crate::Loaded) ones.
+    ///
+    /// # Errors
+    ///
+    /// As [`get_or_set_many`](Cache::get_or_set_many).
+    pub fn run<L, F, Fut>(self, loader: F) -> BulkFuture<'a, HashMap<K, Arc<L::Value>>>
+    where
+        L: IntoLoaded + 'static,
+        F: FnOnce(Vec<String>) -> Fut + Send + 'static,
+        Fut: Future<Output = HashMap<String, L>> + Send + 'static,
+    {
+        self.try_run(|missing| async move { Ok::<_, Infallible>(loader(missing).await) })
+    }
+
+    /// As [`run`](Self::run), with a loader that can fail.
+    ///
+    /// # Errors
+    ///
+    /// As [`get_or_try_set_many`](Cache::get_or_try_set_many).
+    pub fn try_run<L, E, F, Fut>(self, loader: F) -> BulkFuture<'a, HashMap<K, Arc<L::Value>>>
+    where
+        L: IntoLoaded,
+        E: Into<BoxError>,
+        F: FnOnce(Vec<String>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<HashMap<String, L>, E>> + Send + 'static,
+    {
+        let Self { cache, keys, terms } = self;
+        let job = of_many(loader);
+        Box::pin(async move {
+            let (found, failed) = cache.read_or_load_many(keys, job, terms).await?;
+            cache.all_found(Operation::GetOrSetMany, found, failed)
+        })
+    }
+
+    /// As [`try_run`](Self::try_run), but a key that fails does not hide the
+    /// values of the others.
+    ///
+    /// # Errors
+    ///
+    /// Only if the cache is closed, or the call itself cannot be used.
+    pub fn try_run_partial<L, E, F, Fut>(self, loader: F) -> BulkFuture<'a, Partial<K, Arc<L::Value>>>
+    where
+        L: IntoLoaded,
+        E: Into<BoxError>,
+        F: FnOnce(Vec<String>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<HashMap<String, L>, E>> + Send + 'static,
+    {
+        let Self { cache, keys, terms } = self;
+        let job = of_many(loader);
+        Box::pin(async move {
+            let (found, failed) = cache.read_or_load_many(keys, job, terms).await?;
+            Ok(cache.as_partial(Operation::GetOrSetMany, found, failed))
+        })
+    }
+}
+
+/// What is known of one key of the call: nothing there, a value, a failure.
+type Answer<T> = Result<Option<Arc<T>>>;
+
+/// A key that has to be loaded, by whomever.
+struct Wanted<'a> {
+    position: usize,
+    key: Key<'a>,
+    seen: Option<Stamp>,
+}
+
+/// A key that is being loaded.
+struct Awaited<'a> {
+    wanted: Wanted<'a>,
+    waiter: Waiter,
+    /// Whether it is loaded by this call.
+    is_own: bool,
+}
+
+impl Cache {
+    async fn read_or_load_many<K, T>(
+        &self,
+        keys: Vec<K>,
+        job: Job,
+        terms: Terms,
+    ) -> Result<(HashMap<K, Arc<T>>, Vec<Failure<K>>)>
+    where
+        K: AsRef<str> + Eq + Hash,
+        T: Value,
+    {
+        terms.check().map_err(|error| self.failed(Operation::GetOrSetMany, error))?;
+        let names = self.names(Operation::GetOrSetMany, &keys)?;
+        let mut answers: Vec<Answer<T>> =
+            names.iter().map(|name| name.as_ref().map(|_| None).map_err(Clone::clone)).collect();
+        let wanted = self.read_first(&names, &mut answers).await;
+        if !wanted.is_empty() {
+            self.load_wanted(&keys, wanted, &mut answers, job, &terms).await;
+        }
+        let mut found = HashMap::with_capacity(keys.len());
+        let mut failed = Vec::new();
+        for (position, (key, answer)) in keys.into_iter().zip(answers).enumerate() {
+            match answer {
+                Ok(Some(value)) => drop(found.insert(key, value)),
+                Ok(None) => {}
+                Err(error) => failed.push(Failure { position, key, error }),
+            }
+        }
+        Ok((found, failed))
+    }
+
+    /// Reads what is there, and answers what is not.
+    async fn read_first<'n, T: Value>(
+        &'n self,
+        names: &'n [Result<Cow<'_, str>>],
+        answers: &mut [Answer<T>],
+    ) -> Vec<Wanted<'n>> {
+        let wanted = accepted(names).map(|(position, name)| {
+            let key = Key::new(&self.space, name);
+            Wanted { position, key, seen: Some(self.alias.flights.stamp(&key)) }
+        });
+        let wanted: Vec<_> = wanted.collect();
+        let outcomes = self.fetch_many(names).await;
+        let mut missing = Vec::new();
+        for (wanted, outcome) in wanted.into_iter().zip(outcomes) {
+            let answer = self.answer(outcome, |entry| self.decoded_one(entry.read_arc(&self.alias.format)));
+            let is_missing = matches!(answer, Ok(None));
+            answers[wanted.position] = answer;
+            if is_missing {
+                missing.push(wanted);
+            }
+        }
+        missing
+    }
+
+    /// Loads what nobody loads, and waits for it and for the rest. What others
+    /// loaded in vain is loaded here, as long as the loader has not run.
+    async fn load_wanted<K: AsRef<str>, T: Value>(
+        &self,
+        keys: &[K],
+        mut wanted: Vec<Wanted<'_>>,
+        answers: &mut [Answer<T>],
+        job: Job,
+        terms: &Terms,
+    ) {
+        let runtime = match runtime() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                for wanted in wanted {
+                    answers[wanted.position] = Err(error.clone());
+                }
+                return;
+            }
+        };
+        let patience = self.patience(terms);
+        let mut job = Some(job);
+        while !wanted.is_empty() {
+            let (awaited, claims) = self.join_each(keys, wanted, answers, terms);
+            if let Some(job) = job.take_if(|_| !claims.is_empty()) {
+                self.take_off(&runtime, Flying { claims, job, terms: *terms, fits: fits::<T> });
+            }
+            wanted = Vec::new();
+            for Awaited { wanted: key, waiter, is_own } in awaited {
+                let answer = match self.landing(&waiter, patience).await {
+                    Ok(Some(Outcome::Value(entry))) => match entry.read_arc(&self.alias.format) {
+                        Ok(value) => Ok(Some(value)),
+                        Err(undecodable) => self.undecodable(undecodable),
+                    },
+                    Ok(Some(Outcome::Failed(error))) | Err(error) => Err(error),
+                    Ok(None) if job.is_none() => Err(no_task()),
+                    Ok(Some(Outcome::LeftOut) | None) => Ok(None),
+                };
+                let in_vain = matches!(answer, Ok(None));
+                answers[key.position] = answer;
+                if in_vain && !is_own && job.is_some() {
+                    wanted.push(Wanted { seen: None, ..key });
+                }
+            }
+        }
+    }
+
+    fn join_each<'n, K: AsRef<str>, T>(
+        &self,
+        keys: &[K],
+        wanted: Vec<Wanted<'n>>,
+        answers: &mut [Answer<T>],
+        terms: &Terms,
+    ) -> (Vec<Awaited<'n>>, Vec<Claimed>) {
+        let task = Arc::<LoadTask>::default();
+        let (mut awaited, mut claims) = (Vec::new(), Vec::new());
+        for wanted in wanted {
+            let joined = self.join(&wanted.key, || Arc::clone(&task), wanted.seen, terms);
+            let (waiter, is_own) = match joined {
+                Err(error) => {
+                    answers[wanted.position] = Err(error);
+                    continue;
+                }
+                Ok(Joined::Claimed { claim, waiter, look_again }) => {
+                    let name = keys[wanted.position].as_ref().to_owned();
+                    claims.push(Claimed { claim, name, look_again });
+                    (waiter, true)
+                }
+                Ok(Joined::Waits(waiter)) => {
+                    self.alias.counters.count(Counter::LoadWaits);
+                    (waiter, false)
+                }
+            };
+            awaited.push(Awaited { wanted, waiter, is_own });
+        }
+        (awaited, claims)
+    }
+}

@@ -1,0 +1,88 @@
+//! What a write does to loads: none of them brings back what it replaced.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::Cache;
+use crate::clock::Tick;
+use crate::error::Result;
+use crate::key::Key;
+use crate::loads::{Change, Flight};
+use crate::timer::Expiry;
+
+/// A write under way. It voids the loads of its keys before it is sent, and
+/// once more when it is over or dropped: a load that began meanwhile may have
+/// found what the write was about to replace.
+pub(super) struct Voiding<'a> {
+    cache: &'a Cache,
+    keys: Keys<'a>,
+    /// What the write has to wait for.
+    publishing: Vec<Arc<Flight>>,
+}
+
+enum Keys<'a> {
+    These(SmallVec<[Key<'a>; 1]>),
+    All,
+}
+
+impl Cache {
+    /// To be held until the write is over.
+    pub(super) fn voiding<'a>(
+        &'a self,
+        keys: impl IntoIterator<Item = Key<'a>>,
+        change: Change,
+    ) -> Voiding<'a> {
+        Voiding::new(self, Keys::These(keys.into_iter().collect()), change)
+    }
+
+    /// As [`voiding`](Self::voiding), for a clear.
+    pub(super) fn voiding_all(&self) -> Voiding<'_> {
+        Voiding::new(self, Keys::All, Change::Removes)
+    }
+
+    /// Ends when the flights have put their values into the store, or have had
+    /// their time for it.
+    pub(super) async fn published(&self, flights: &[Arc<Flight>]) -> Result<()> {
+        for flight in flights {
+            let until = Tick::from_nanos(flight.until());
+            match self.alias.timer.limit(until, flight.outcome()).await {
+                Ok(_) => {}
+                Err(Expiry::Elapsed) => self.expire(flight),
+                Err(expiry) => return Err(expiry.into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Voiding<'a> {
+    fn new(cache: &'a Cache, keys: Keys<'a>, change: Change) -> Self {
+        let mut voiding = Self { cache, keys, publishing: Vec::new() };
+        voiding.publishing = voiding.void(change);
+        voiding
+    }
+
+    /// To be awaited before the write is sent, within its deadline: a value on
+    /// its way into the store must not get there after it.
+    pub(super) async fn settled(&self) -> Result<()> {
+        self.cache.published(&self.publishing).await
+    }
+
+    fn void(&self, change: Change) -> Vec<Arc<Flight>> {
+        let flights = &self.cache.alias.flights;
+        if flights.is_quiet() {
+            return Vec::new();
+        }
+        match &self.keys {
+            Keys::These(keys) => keys.iter().flat_map(|key| flights.void(key, change)).collect(),
+            Keys::All => flights.void_all(),
+        }
+    }
+}
+
+impl Drop for Voiding<'_> {
+    fn drop(&mut self) {
+        drop(self.void(Change::Overwrites));
+    }
+}
