@@ -8,9 +8,12 @@
 
 use std::collections::HashMap;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
-use cache_sdk::{Cache, Caches, ErrorKind, Life, Result, Timeout};
+use cache_sdk::core::SystemClock;
+use cache_sdk::{Cache, Caches, Clock, ErrorKind, Life, Result, Timeout};
+use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 const CONFIGURATION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/caches.toml");
@@ -45,6 +48,7 @@ async fn run(alias: &str) -> Result<()> {
     let cache = caches.get(alias)?;
 
     values(&cache).await?;
+    loads(&cache).await?;
     counters(&cache).await?;
     bulk(&cache).await?;
     versions(&cache).await?;
@@ -53,8 +57,8 @@ async fn run(alias: &str) -> Result<()> {
     println!("\nWhat happened on `{alias}`");
     let stats = cache.stats();
     println!(
-        "  hits {}, misses {}, writes {}, deletes {}",
-        stats.hits, stats.misses, stats.writes, stats.deletes
+        "  hits {}, misses {}, writes {}, deletes {}, loads {}, waits for loads {}",
+        stats.hits, stats.misses, stats.writes, stats.deletes, stats.loads, stats.load_waits
     );
     println!("  errors {:?}", stats.errors);
     println!(
@@ -80,6 +84,35 @@ async fn values(cache: &Cache) -> Result<()> {
     }
     println!("  atouch               {}", cache.atouch("user:1", Timeout::Forever).await?);
     Ok(())
+}
+
+/// What is worth keeping: it takes 200 ms.
+#[expect(clippy::disallowed_methods, reason = "it is slow on purpose")]
+async fn slow_report() -> String {
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    "a long report".to_owned()
+}
+
+async fn loads(cache: &Cache) -> Result<()> {
+    println!("\nA slow function, through aget_or_set");
+    let read = || cache.aget_or_set("report", Timeout::Default, slow_report);
+    timed("cold", read()).await?;
+    timed("warm", read()).await?;
+
+    cache.adelete("report").await?;
+    let before = cache.stats().loads;
+    let reports = timed("1,000 callers", try_join_all((0..1_000).map(|_| read()))).await?;
+    let loads = cache.stats().loads - before;
+    let all_equal = reports.windows(2).all(|pair| Arc::ptr_eq(&pair[0], &pair[1]) || pair[0] == pair[1]);
+    println!("  {loads} of them ran it, and all have the same: {all_equal}");
+    Ok(())
+}
+
+async fn timed<T>(what: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let began = SystemClock.precise();
+    let answer = work.await?;
+    println!("  {what:<20} {:.3} ms", SystemClock.precise().since(began).as_secs_f64() * 1_000.0);
+    Ok(answer)
 }
 
 async fn counters(cache: &Cache) -> Result<()> {

@@ -103,10 +103,15 @@ pub use registry::Registry;
 
 #[doc(no_inline)]
 pub use cache_core::{
-    AnyValue, AsyncCache, Backend, Cache, Capabilities, Clock, Codec, Context, Error, ErrorKind, Life,
-    Opened, Operation, Partial, Ping, Result, Setting, SettingKind, SettingValue, Settings, Stats, Timeout,
-    Value,
+    AnyValue, AsyncCache, Backend, BoxError, Cache, Capabilities, Clock, Codec, Context, Error, ErrorKind,
+    Life, Loaded, Opened, Operation, Partial, Ping, Result, Setting, SettingKind, SettingValue, Settings,
+    Stats, Timeout, Value,
 };
+
+/// The examples of the page are compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/loads.md")]
+mod loads_page {}
 
 /// The core: everything that backends and layers are made of.
 pub use cache_core as core;
