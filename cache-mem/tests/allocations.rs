@@ -98,6 +98,21 @@ fn a_shared_hit_allocates_nothing() {
 }
 
 #[test]
+fn a_hit_of_what_would_be_loaded_allocates_nothing() {
+    for (layers, cache) in caches() {
+        assert_none(layers, "aget_or_set of a hit", || {
+            let user = now(cache.aget_or_set("user:42", LIFE, || async { User::ada() }));
+            assert_eq!(user.expect("a store in memory").roles.len(), 3);
+        });
+        assert_none(layers, "load, try_run of a hit", || {
+            let load = cache.load("user:42").timeout(LIFE).load_deadline(LIFE).jitter(0.1);
+            let user = now(load.try_run(|| async { Ok::<_, std::io::Error>(User::ada()) }));
+            assert_eq!(user.expect("a store in memory").roles.len(), 3);
+        });
+    }
+}
+
+#[test]
 fn a_hit_of_an_integer_allocates_nothing() {
     for (layers, cache) in caches() {
         assert_none(layers, "aget::<i64>", || {

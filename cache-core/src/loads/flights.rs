@@ -74,6 +74,16 @@ pub(crate) enum Publish {
     Unconditional,
 }
 
+/// Whether a loaded value may go into the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MayPublish {
+    Yes,
+    /// The key was written, deleted or cleared.
+    Voided,
+    /// The flight was given up, or ended by its deadline.
+    TooLate,
+}
+
 /// What a write does to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
@@ -167,7 +177,7 @@ impl<K: Hash + Eq, V: Clone> Flights<K, V> {
             return Ok(Joined::Waits(Waiter { flights: Arc::clone(self), flight }));
         }
         let (key, task) = own();
-        task.is_wanted_once_more();
+        task.gains_flight();
         let flight = Arc::new(Flight {
             key,
             hash,
@@ -263,11 +273,12 @@ impl<K, V> Flights<K, V> {
         let joinable = shard.take(flight.hash, |other| Arc::ptr_eq(other, flight));
         let publishing = shard.remove(flight);
         drop(shard);
-        drop((joinable, publishing));
         self.claims.fetch_sub(1, Ordering::SeqCst);
         if !was_over {
             flight.conclude(outcome);
         }
+        // A value that panics when it is dropped has kept nobody waiting.
+        drop((joinable, publishing));
         !was_over
     }
 
@@ -280,7 +291,7 @@ impl<K, V> Flights<K, V> {
         let given_up = shard.take(flight.hash, |other| Arc::ptr_eq(other, flight));
         drop(shard);
         drop(given_up);
-        flight.task.is_wanted_once_less();
+        flight.task.loses_flight();
     }
 
     fn shard(&self, hash: u64) -> MutexGuard<'_, Shard<K, V>> {
@@ -329,18 +340,25 @@ impl<K: Hash + Eq, V: Clone> Claim<K, V> {
         &self.flight
     }
 
-    /// Whether the value may go into the store; it may not if the flight was
-    /// voided, given up or ended by its deadline. From then on writes that have
-    /// to wait for it, until [`end`](Self::end) or `until`.
-    pub(crate) fn begin_publish(&self, loaded: V, publish: Publish, until: u64) -> bool {
+    /// Asks whether the value may go into the store. If so, writes that have to
+    /// do wait from now on, until [`end`](Self::end) or `until`.
+    pub(crate) fn begin_publish(&self, loaded: V, publish: Publish, until: u64) -> MayPublish {
         let mut shard = self.flights.shard(self.flight.hash);
+        if self.flight.is_over.load(Ordering::Relaxed) {
+            return MayPublish::TooLate;
+        }
         if !shard.is_joinable(&self.flight) {
-            return false;
+            return MayPublish::Voided;
         }
         self.flight.until.store(until, Ordering::Relaxed);
         let flight = Arc::clone(&self.flight);
         shard.publishing.push(Publishing { flight, loaded, publish });
-        true
+        MayPublish::Yes
+    }
+
+    /// Whether a write has been called for since the load was claimed.
+    pub(crate) fn is_voided(&self) -> bool {
+        !self.flights.shard(self.flight.hash).is_joinable(&self.flight)
     }
 
     /// Tells everybody who waits, for callers and for writers alike.
@@ -379,7 +397,7 @@ impl<K, V> Flight<K, V> {
     /// Only who set `is_over` comes here.
     fn conclude(&self, outcome: Option<V>) {
         let _ = self.outcome.set(outcome);
-        self.task.is_wanted_once_less();
+        self.task.loses_flight();
     }
 }
 

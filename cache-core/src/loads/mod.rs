@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::key::OwnedKey;
 
 pub(crate) use chain::Link;
-pub(crate) use flights::{Change, Expired, Publish, Stamp};
+pub(crate) use flights::{Change, Expired, MayPublish, Publish, Stamp};
 pub(crate) use loaded::Keep;
 pub use loaded::{IntoLoaded, Loaded};
 pub(crate) use task::LoadTask;

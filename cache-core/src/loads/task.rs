@@ -18,7 +18,7 @@ pub(crate) struct LoadTask {
 
 impl LoadTask {
     /// It has been spawned.
-    pub(crate) fn has_handle(&self, handle: AbortHandle) {
+    pub(crate) fn is_spawned(&self, handle: AbortHandle) {
         let handle = self.handle.get_or_init(|| handle);
         if !self.is_wanted() {
             handle.abort();
@@ -30,16 +30,16 @@ impl LoadTask {
     }
 
     /// Whether this is the first of its flights that ran out of time.
-    pub(crate) fn times_out_first(&self) -> bool {
+    pub(crate) fn is_first_to_time_out(&self) -> bool {
         !self.has_timed_out.swap(true, Ordering::Relaxed)
     }
 
-    pub(super) fn is_wanted_once_more(&self) {
+    pub(super) fn gains_flight(&self) {
         self.wanted.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Where the task itself says so, it has nothing left to do.
-    pub(super) fn is_wanted_once_less(&self) {
+    pub(super) fn loses_flight(&self) {
         let was_last = self.wanted.fetch_sub(1, Ordering::SeqCst) == 1;
         if was_last && let Some(handle) = self.handle.get() {
             handle.abort();

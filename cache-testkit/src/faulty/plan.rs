@@ -76,7 +76,8 @@ impl Plan {
     pub(super) fn strokes(&self, call: Call, keys: &[Key<'_>]) -> Vec<Stroke> {
         let mut rules = self.rules();
         let strokes = rules.iter_mut().filter_map(|rule| rule.strike(call, keys)).collect();
-        rules.retain(|rule| rule.left != Some(0));
+        // A gate is remembered while it may hold somebody, to be opened in the end.
+        rules.retain(|rule| rule.left != Some(0) || matches!(rule.effect, Effect::Hold(_)));
         strokes
     }
 

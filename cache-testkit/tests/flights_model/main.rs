@@ -30,7 +30,10 @@ fn play(cast: Cast, bug: Bug) {
         let world = World::new(bug);
         let mut players = Vec::new();
         players.extend((0..cast.callers).map(|_| spawn(Arc::clone(&world).caller())));
-        players.extend((0..cast.leavers).map(|_| spawn(Arc::clone(&world).caller_who_leaves())));
+        players.extend((0..cast.leavers).map(|_| {
+            let world = Arc::clone(&world);
+            spawn(async move { world.caller_who_leaves() })
+        }));
         players.extend((0..cast.deleters).map(|_| spawn(Arc::clone(&world).deleter())));
         players.extend((0..cast.clearers).map(|_| spawn(Arc::clone(&world).clearer())));
         for player in players {

@@ -8,7 +8,7 @@ use shuttle::rand::{Rng, thread_rng};
 use shuttle::sync::Mutex;
 use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
-use crate::loads::flights::{Change, Claim, Flights, Joined, Publish};
+use crate::loads::flights::{Change, Claim, Flights, Joined, MayPublish, Publish};
 use crate::loads::task::LoadTask;
 
 /// What can be wrong with whoever uses the state machine.
@@ -67,7 +67,7 @@ impl World {
     }
 
     /// As a caller, and gone before there is an answer.
-    pub(crate) async fn caller_who_leaves(self: Arc<Self>) {
+    pub(crate) fn caller_who_leaves(self: Arc<Self>) {
         let seen = Some(self.flights.stamp(&KEY));
         if self.read().is_some() {
             return;
@@ -177,7 +177,7 @@ impl World {
             return;
         }
         let may = claim.begin_publish(loaded, Publish::Conditional, u64::MAX);
-        if !may && self.bug != Bug::PublishesUnasked {
+        if may != MayPublish::Yes && self.bug != Bug::PublishesUnasked {
             claim.end(loaded);
             return;
         }

@@ -11,12 +11,13 @@ use super::job::{Fits, Job};
 use super::publish::Publication;
 use super::terms::Terms;
 use super::wait::too_long;
+use crate::async_cache::Probe;
 use crate::cache::Cache;
 use crate::clock::Tick;
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
-use crate::loads::{Claim, Link, Loaded, Outcome};
+use crate::loads::{Claim, Link, Loaded, MayPublish, Outcome};
 use crate::options::Read;
 use crate::stats::Counter;
 use crate::timer::Expiry;
@@ -55,7 +56,7 @@ impl Cache {
         let cache = Self { deadline: self.alias.deadline, ..self.clone() };
         let work = cache.fly(Arc::clone(&link), flying);
         let spawned = self.alias.tasks.spawn_on(link.scope(work).in_current_span(), runtime);
-        task.has_handle(spawned.abort_handle());
+        task.is_spawned(spawned.abort_handle());
     }
 
     async fn fly(self, link: Arc<Link>, flying: Flying) {
@@ -87,8 +88,17 @@ impl Cache {
     /// Looks once more for what may have come since the caller did, and
     /// answers the claims that are still to be loaded.
     async fn look_again(&self, claims: Vec<Claimed>, fits: Fits) -> Vec<Claimed> {
-        let (again, mut missing): (Vec<_>, Vec<_>) =
-            claims.into_iter().partition(|claimed| claimed.look_again);
+        let (mut again, mut missing) = (Vec::new(), Vec::new());
+        for claimed in claims {
+            let probe = if claimed.look_again { self.alias.store.probe(&claimed.key()) } else { Probe::Miss };
+            match probe {
+                Probe::Hit(entry) if fits(&entry, &self.alias.format) => {
+                    claimed.claim.end(Outcome::Value(entry));
+                }
+                Probe::Hit(_) | Probe::Miss => missing.push(claimed),
+                Probe::Await => again.push(claimed),
+            }
+        }
         if again.is_empty() {
             return missing;
         }
@@ -162,11 +172,12 @@ impl Cache {
             claim.end(outcome);
             return None;
         };
-        if !claim.begin_publish(outcome.clone(), self.publish_kind(), self.publish_until()) {
-            self.alias.counters.count(Counter::LoadsVoided);
-            claim.end(outcome);
-            return None;
+        match claim.begin_publish(outcome.clone(), self.publish_kind(), self.publish_until()) {
+            MayPublish::Yes => return Some(Publication { claim, entry, life }),
+            MayPublish::Voided => self.alias.counters.count(Counter::LoadsVoided),
+            MayPublish::TooLate => {}
         }
-        Some(Publication { claim, entry, life })
+        claim.end(outcome);
+        None
     }
 }

@@ -8,6 +8,8 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::flight::{Claimed, Flying};
 use super::job::{Job, fits, of_many};
 use super::terms::Terms;
@@ -196,9 +198,18 @@ type Answer<T> = Result<Option<Arc<T>>>;
 
 /// A key that has to be loaded, by whomever.
 struct Wanted<'a> {
-    position: usize,
     key: Key<'a>,
+    /// Where it stands in the call, once or more often.
+    positions: SmallVec<[usize; 1]>,
     seen: Option<Stamp>,
+}
+
+impl Wanted<'_> {
+    fn answer<T>(&self, answers: &mut [Answer<T>], answer: &Answer<T>) {
+        for position in &self.positions {
+            answers[*position].clone_from(answer);
+        }
+    }
 }
 
 /// A key that is being loaded.
@@ -240,26 +251,30 @@ impl Cache {
         Ok((found, failed))
     }
 
-    /// Reads what is there, and answers what is not.
+    /// Reads what is there, and answers what is not, each key once.
     async fn read_first<'n, T: Value>(
         &'n self,
         names: &'n [Result<Cow<'_, str>>],
         answers: &mut [Answer<T>],
     ) -> Vec<Wanted<'n>> {
-        let wanted = accepted(names).map(|(position, name)| {
+        let seen = accepted(names).map(|(position, name)| {
             let key = Key::new(&self.space, name);
-            Wanted { position, key, seen: Some(self.alias.flights.stamp(&key)) }
+            (position, key, self.alias.flights.stamp(&key))
         });
-        let wanted: Vec<_> = wanted.collect();
+        let seen: Vec<_> = seen.collect();
         let outcomes = self.fetch_many(names).await;
-        let mut missing = Vec::new();
-        for (wanted, outcome) in wanted.into_iter().zip(outcomes) {
+        let mut missing: Vec<Wanted<'n>> = Vec::new();
+        let mut places = HashMap::new();
+        for ((position, key, seen), outcome) in seen.into_iter().zip(outcomes) {
             let answer = self.answer(outcome, |entry| self.decoded_one(entry.read_arc(&self.alias.format)));
-            let is_missing = matches!(answer, Ok(None));
-            answers[wanted.position] = answer;
-            if is_missing {
-                missing.push(wanted);
+            if matches!(answer, Ok(None)) {
+                let place = *places.entry(key).or_insert(missing.len());
+                match missing.get_mut(place) {
+                    Some(wanted) => wanted.positions.push(position),
+                    None => missing.push(Wanted { key, positions: smallvec![position], seen: Some(seen) }),
+                }
             }
+            answers[position] = answer;
         }
         missing
     }
@@ -277,8 +292,9 @@ impl Cache {
         let runtime = match runtime() {
             Ok(runtime) => runtime,
             Err(error) => {
+                let answer = Err(error);
                 for wanted in wanted {
-                    answers[wanted.position] = Err(error.clone());
+                    wanted.answer(answers, &answer);
                 }
                 return;
             }
@@ -301,9 +317,8 @@ impl Cache {
                     Ok(None) if job.is_none() => Err(no_task()),
                     Ok(Some(Outcome::LeftOut) | None) => Ok(None),
                 };
-                let in_vain = matches!(answer, Ok(None));
-                answers[key.position] = answer;
-                if in_vain && !is_own && job.is_some() {
+                key.answer(answers, &answer);
+                if matches!(answer, Ok(None)) && !is_own && job.is_some() {
                     wanted.push(Wanted { seen: None, ..key });
                 }
             }
@@ -323,11 +338,11 @@ impl Cache {
             let joined = self.join(&wanted.key, || Arc::clone(&task), wanted.seen, terms);
             let (waiter, is_own) = match joined {
                 Err(error) => {
-                    answers[wanted.position] = Err(error);
+                    wanted.answer(answers, &Err(error));
                     continue;
                 }
                 Ok(Joined::Claimed { claim, waiter, look_again }) => {
-                    let name = keys[wanted.position].as_ref().to_owned();
+                    let name = keys[wanted.positions[0]].as_ref().to_owned();
                     claims.push(Claimed { claim, name, look_again });
                     (waiter, true)
                 }

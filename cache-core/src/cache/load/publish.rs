@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
 use crate::life::Life;
 use crate::loads::{Claim, Outcome, Publish};
-use crate::options::{Found, Read, Token, When, Write};
+use crate::options::{Found, Read, When, Write};
 use crate::stats::Counter;
 
 /// A value to be stored if nothing is there; its flight is publishing.
@@ -31,6 +31,14 @@ enum Published {
     /// There is something that stays: this, if it is what callers want.
     Refused(Option<Entry>),
     Failed(Error),
+}
+
+/// What there was instead.
+enum Refusal {
+    /// It stays, and callers get it if they can use it.
+    Stays(Option<Entry>),
+    /// It cannot be decoded, and goes on this condition.
+    Replaceable(When),
 }
 
 /// How often it is tried: once if there is nothing, and then over what cannot
@@ -66,20 +74,27 @@ impl Cache {
             Err(_) => Some(Error::new(ErrorKind::Codec, "it panicked when it was to be stored")),
         };
         for (Publication { claim, entry, .. }, fate) in publications.into_iter().zip(fates) {
+            let counters = &self.alias.counters;
             let failed = || failure.clone().map_or(Published::Refused(None), Published::Failed);
-            let (counter, entry) = match fate.unwrap_or_else(failed) {
-                Published::Stored => (Counter::Writes, entry),
-                Published::Refused(there) => (Counter::PublishesRefused, there.unwrap_or(entry)),
+            let entry = match fate.unwrap_or_else(failed) {
+                Published::Stored => {
+                    counters.count(Counter::Writes);
+                    entry
+                }
+                Published::Refused(there) => {
+                    counters.count(Counter::PublishesRefused);
+                    there.unwrap_or(entry)
+                }
                 Published::Failed(error) => {
                     self.tell_of_failed_publish(&error);
-                    (Counter::PublishesFailed, entry)
+                    // Who ended it because it was late has counted that.
+                    if claim.end(Outcome::Value(entry)) {
+                        counters.count(Counter::PublishesFailed);
+                    }
+                    continue;
                 }
             };
-            let was_in_time = claim.end(Outcome::Value(entry));
-            // Who ended it as failed because it was late has counted that.
-            if was_in_time || counter != Counter::PublishesFailed {
-                self.alias.counters.count(counter);
-            }
+            claim.end(Outcome::Value(entry));
         }
     }
 
@@ -91,35 +106,17 @@ impl Cache {
     ) -> Result<()> {
         let mut tries: Vec<_> = (0..publications.len()).map(|place| (place, When::Absent)).collect();
         for _ in 0..ATTEMPTS {
-            let mut refused = Vec::new();
-            let written = self.write_each(publications, &tries).await;
-            for ((place, _), written) in tries.drain(..).zip(written) {
-                fates[place] = Some(match written {
-                    Ok(true) => Published::Stored,
-                    Ok(false) => {
-                        refused.push(place);
-                        Published::Refused(None)
-                    }
-                    Err(error) => Published::Failed(error),
-                });
-            }
+            let refused = self.write_each(publications, std::mem::take(&mut tries), fates).await;
             if refused.is_empty() {
                 break;
             }
             let keys: Vec<_> = refused.iter().map(|place| publications[*place].key()).collect();
             let read = if self.alias.capabilities.tokens { Read::LEADER.with_token() } else { Read::LEADER };
             for (place, there) in refused.into_iter().zip(self.read_each(&keys, read).await) {
-                match there {
+                match self.after_refusal(&publications[place], fits, there).await {
+                    Ok(Refusal::Stays(there)) => fates[place] = Some(Published::Refused(there)),
+                    Ok(Refusal::Replaceable(when)) => tries.push((place, when)),
                     Err(error) => fates[place] = Some(Published::Failed(error)),
-                    // It is gone again, and what was loaded may be older than that.
-                    Ok(None) => {}
-                    Ok(Some(found)) if fits(&found.entry, &self.alias.format) => {
-                        fates[place] = Some(Published::Refused(Some(found.entry)));
-                    }
-                    Ok(Some(found)) => {
-                        let when = self.in_place_of(&publications[place].key(), found.token).await?;
-                        tries.extend(when.map(|when| (place, when)));
-                    }
                 }
             }
             if tries.is_empty() {
@@ -129,37 +126,66 @@ impl Cache {
         Ok(())
     }
 
-    /// On what condition something that cannot be decoded is written over.
-    async fn in_place_of(&self, key: &Key<'_>, token: Option<Token>) -> Result<Option<When>> {
-        if self.alias.on_decode_error == OnDecodeError::Error {
-            return Ok(None);
+    /// What is done about something that was there first.
+    async fn after_refusal(
+        &self,
+        publication: &Publication,
+        fits: Fits,
+        there: Result<Option<Found>>,
+    ) -> Result<Refusal> {
+        // If it is gone again, what was loaded may be older than that.
+        let Some(found) = there? else { return Ok(Refusal::Stays(None)) };
+        if fits(&found.entry, &self.alias.format) {
+            return Ok(Refusal::Stays(Some(found.entry)));
+        }
+        // It may be what another handle of the alias has just written.
+        if self.alias.on_decode_error == OnDecodeError::Error || publication.claim.is_voided() {
+            return Ok(Refusal::Stays(None));
         }
         // Without a token it might be something that another process has just
         // written. To lose that is what a cache may do, to replace it by
         // something older is not; and there is room for the next load.
-        if token.is_none() && !self.alias.capabilities.tokens {
-            self.alias.store.adelete(key, &When::Always).await?;
+        if found.token.is_none() && !self.alias.capabilities.tokens {
+            self.alias.store.adelete(&publication.key(), &When::Always).await?;
         }
-        Ok(token.map(When::Unchanged))
+        Ok(found.token.map_or(Refusal::Stays(None), |token| Refusal::Replaceable(When::Unchanged(token))))
     }
 
-    async fn write_each(&self, publications: &[Publication], tries: &[(usize, When)]) -> Vec<Result<bool>> {
+    /// Answers which of them were refused. What is known is noted at once: a
+    /// deadline may cut the rest off.
+    async fn write_each(
+        &self,
+        publications: &[Publication],
+        tries: Vec<(usize, When)>,
+        fates: &mut [Option<Published>],
+    ) -> Vec<usize> {
         let store = &self.alias.store;
         let item = |(place, when): &(usize, When)| {
-            let Publication { entry, life, .. } = &publications[*place];
-            let value = NewEntry::of(entry.clone(), &self.alias.format);
-            (publications[*place].key(), value, Write::new(*life).when(when.clone()))
+            let publication = &publications[*place];
+            let value = NewEntry::of(publication.entry.clone(), &self.alias.format);
+            (publication.key(), value, Write::new(publication.life).when(when.clone()))
         };
-        if let [only] = tries {
-            let (key, value, write) = item(only);
-            return vec![store.aset(&key, &value, write).await];
+        let mut refused = Vec::new();
+        for chunk in tries.chunks(self.alias.capabilities.write_batch.keys) {
+            let outcomes = if let [only] = chunk {
+                let (key, value, write) = item(only);
+                vec![store.aset(&key, &value, write).await]
+            } else {
+                let items: Vec<_> = chunk.iter().map(item).collect();
+                per_key(store.set_many(&items).await, chunk.len())
+            };
+            for ((place, _), outcome) in chunk.iter().zip(outcomes) {
+                fates[*place] = Some(match outcome {
+                    Ok(true) => Published::Stored,
+                    Ok(false) => {
+                        refused.push(*place);
+                        Published::Refused(None)
+                    }
+                    Err(error) => Published::Failed(error),
+                });
+            }
         }
-        let items: Vec<_> = tries.iter().map(item).collect();
-        let mut outcomes = Vec::with_capacity(items.len());
-        for chunk in items.chunks(self.alias.capabilities.write_batch.keys) {
-            outcomes.extend(per_key(store.set_many(chunk).await, chunk.len()));
-        }
-        outcomes
+        refused
     }
 
     /// The entries of the keys, in one trip for as many as the store takes.

@@ -73,7 +73,7 @@ impl Cache {
     pub(in crate::cache) fn expire(&self, flight: &Arc<Flight>) {
         let now = self.alias.clock.precise().as_nanos();
         match self.alias.flights.expire(flight, now, Outcome::Failed(too_long())) {
-            Some(Expired::Loading) if flight.task().times_out_first() => {
+            Some(Expired::Loading) if flight.task().is_first_to_time_out() => {
                 self.alias.counters.count(Counter::LoadsTimedOut);
             }
             Some(Expired::Publishing) => self.alias.counters.count(Counter::PublishesFailed),
