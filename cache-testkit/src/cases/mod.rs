@@ -16,6 +16,8 @@ mod expiry;
 mod foreign;
 mod histories;
 mod keys;
+mod loads;
+mod loads_meanwhile;
 mod moves;
 mod nothing;
 mod read;
@@ -47,6 +49,8 @@ pub(crate) fn all() -> impl Iterator<Item = Case> {
         conditions::CASES,
         bulk_conditions::CASES,
         clear::CASES,
+        loads::CASES,
+        loads_meanwhile::CASES,
         stats::CASES,
         errors::CASES,
         nothing::CASES,

@@ -1,0 +1,168 @@
+//! A delete that meets a publish waits for it, and not for ever; so do all
+//! writes in a store without tokens.
+
+mod loads_voiding_rig;
+
+use std::time::Duration;
+
+use cache_core::{ErrorKind, Timeout};
+use cache_testkit::Gate;
+use tokio::runtime::Builder;
+use tokio::task::JoinHandle;
+
+use loads_voiding_rig::write::{Via, WRITTEN, Write};
+use loads_voiding_rig::{
+    ALMOST, DEADLINE, HeldLoad, KEY, PUBLISHES, Rig, Shape, hold_load, ms, settle, values,
+};
+
+const LOADED: i64 = 100;
+const ANEW: i64 = 200;
+
+/// How late a call may be ended.
+const GRACE: Duration = ms(10);
+
+/// How long a publish gets at most when its own runtime does not end it.
+const SLACK: Duration = ms(50);
+
+/// All that have to wait, with and without tokens.
+fn waiting() -> impl Iterator<Item = (Write, bool)> {
+    let all = Write::ALL.into_iter().flat_map(|write| [(write, true), (write, false)]);
+    all.filter(|(write, tokens)| write.removes() || !tokens)
+}
+
+/// A rig with a deadline, and something to move to the key.
+async fn rig(write: Write, tokens: bool) -> Rig {
+    let rig = Rig::with(tokens, |builder| builder.deadline(DEADLINE));
+    if let Some(version) = write.source() {
+        let source = rig.elsewhere.at_version(version);
+        source.aset(KEY, &WRITTEN, Timeout::Forever).await.expect("a healthy store");
+    }
+    rig
+}
+
+/// A load whose publish does not get into the store.
+async fn stalled_publish(rig: &Rig, shape: Shape) -> (HeldLoad<i64>, Gate) {
+    let mut load = rig.loading(shape, LOADED).await;
+    let publish = rig.hold_publish();
+    load.end_loader();
+    publish.reached(1).await;
+    (load, publish)
+}
+
+fn write(rig: &Rig, write: Write, deadline: Duration) -> JoinHandle<Result<(), ErrorKind>> {
+    let cache = rig.cache.with_deadline(deadline);
+    tokio::spawn(async move { write.run(&cache, Via::Same).await })
+}
+
+/// What is there after it, where nothing was.
+fn applied(write: Write) -> (Option<i64>, Result<(), ErrorKind>) {
+    let mut stored = None;
+    let outcome = write.apply(&mut stored);
+    (stored, outcome)
+}
+
+#[tokio::test]
+async fn it_goes_on_when_the_publish_fails() {
+    for (kind, tokens) in waiting() {
+        let rig = rig(kind, tokens).await;
+        let mut load = rig.loading(Shape::One, LOADED).await;
+        let publish = rig.hold_publish();
+        rig.faulty.on(PUBLISHES).times(1).fail(ErrorKind::Connection);
+        load.end_loader();
+        publish.reached(1).await;
+        let sent = rig.faulty.begun(kind.call());
+        let writer = write(&rig, kind, DEADLINE);
+        settle().await;
+        assert_eq!(rig.faulty.begun(kind.call()), sent, "{kind:?}: it waits");
+        publish.open();
+        settle().await;
+        assert!(writer.is_finished(), "{kind:?}: it goes on");
+        let (stored, outcome) = applied(kind);
+        assert_eq!(writer.await.expect("no panic"), outcome, "{kind:?}");
+        assert_eq!(rig.stored(KEY).await, stored, "{kind:?}");
+        assert_eq!(*values(load.caller).await[KEY], LOADED);
+        assert_eq!(*rig.come(Shape::One, ANEW).await, stored.unwrap_or(ANEW), "{kind:?}");
+        assert!(rig.is_quiet());
+    }
+}
+
+#[tokio::test]
+async fn it_goes_on_when_the_publish_has_run_out_of_its_time() {
+    for (kind, tokens) in waiting() {
+        for shape in [Shape::One, Shape::Batch] {
+            let rig = rig(kind, tokens).await;
+            let (load, publish) = stalled_publish(&rig, shape).await;
+            let sent = rig.faulty.begun(kind.call());
+            let writer = write(&rig, kind, 10 * DEADLINE);
+            rig.clock.pass(ALMOST).await;
+            assert_eq!(rig.faulty.begun(kind.call()), sent, "{kind:?}: it waits");
+            rig.clock.pass(GRACE + ms(1)).await;
+            assert_eq!(rig.faulty.begun(kind.call()), sent + 1, "{kind:?}: it goes on");
+            let (stored, outcome) = applied(kind);
+            assert_eq!(writer.await.expect("no panic"), outcome, "{kind:?}");
+            assert_eq!(*values(load.caller).await[KEY], LOADED);
+            publish.open();
+            settle().await;
+            assert_eq!(rig.stored(KEY).await, stored, "{kind:?}: the publish was given up");
+            let published = if shape == Shape::One { 1 } else { 2 };
+            assert_eq!(rig.cache.stats().publishes_failed, published, "{kind:?}");
+            assert!(rig.is_quiet());
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_with_less_time_ends_with_its_own_deadline_and_nothing_is_sent() {
+    // A clear has no deadline of its own.
+    for (kind, tokens) in waiting().filter(|(kind, _)| *kind != Write::Clear) {
+        let rig = rig(kind, tokens).await;
+        let (load, publish) = stalled_publish(&rig, Shape::One).await;
+        let sent = rig.faulty.begun(kind.call());
+        let writer = write(&rig, kind, ms(20));
+        rig.clock.pass(ms(19)).await;
+        assert!(!writer.is_finished(), "{kind:?}: it waits");
+        rig.clock.pass(GRACE + ms(1)).await;
+        assert!(writer.is_finished(), "{kind:?}: in time");
+        assert_eq!(writer.await.expect("no panic"), Err(ErrorKind::Deadline), "{kind:?}");
+        // Whoever comes now starts anew all the same.
+        assert_eq!(*rig.come(Shape::One, ANEW).await, ANEW, "{kind:?}");
+        publish.open();
+        settle().await;
+        let sent_by_newcomer = usize::from(PUBLISHES[0] == kind.call());
+        assert_eq!(rig.faulty.begun(kind.call()), sent + sent_by_newcomer, "{kind:?}: it was never sent");
+        assert_eq!(*values(load.caller).await[KEY], ANEW, "what is there");
+        assert_eq!(rig.stored(KEY).await, Some(ANEW));
+        assert!(rig.is_quiet());
+    }
+}
+
+/// Its own runtime would end the publish by the deadline, and does not run.
+#[test]
+fn it_goes_on_when_the_runtime_of_the_publish_stands_still() {
+    let runtime = || Builder::new_current_thread().build().expect("a runtime");
+    for (kind, tokens) in waiting() {
+        let (still, running) = (runtime(), runtime());
+        let rig = still.block_on(rig(kind, tokens));
+        let (load, publish) = still.block_on(stalled_publish(&rig, Shape::One));
+        running.block_on(async {
+            let waiter = hold_load(&rig.cache, Shape::One, &[KEY], -1);
+            settle().await;
+            let writer = write(&rig, kind, 10 * DEADLINE);
+            rig.clock.pass(ALMOST + SLACK).await;
+            assert!(!writer.is_finished() && !waiter.caller.is_finished(), "{kind:?}: they wait");
+            rig.clock.pass(GRACE + ms(1)).await;
+            assert!(writer.is_finished() && waiter.caller.is_finished(), "{kind:?}: in time");
+            assert_eq!(writer.await.expect("no panic"), applied(kind).1, "{kind:?}");
+            assert_eq!(*values(waiter.caller).await[KEY], LOADED);
+        });
+        still.block_on(async {
+            rig.clock.pass(ms(1)).await;
+            publish.open();
+            settle().await;
+            assert_eq!(*values(load.caller).await[KEY], LOADED);
+            assert_eq!(rig.stored(KEY).await, applied(kind).0, "{kind:?}: the publish was given up");
+            assert_eq!(rig.cache.stats().publishes_failed, 1, "{kind:?}: it is counted once");
+            assert!(rig.is_quiet());
+        });
+    }
+}
