@@ -14,6 +14,7 @@ pub struct Bar {
 pub enum Limit {
     AtMost(f64),
     AtLeast(f64),
+    Exactly(f64),
 }
 
 impl Bar {
@@ -25,6 +26,7 @@ impl Bar {
         match self.limit {
             Limit::AtMost(most) => self.measured <= most,
             Limit::AtLeast(least) => self.measured >= least,
+            Limit::Exactly(number) => self.measured.total_cmp(&number).is_eq(),
         }
     }
 
@@ -38,6 +40,7 @@ impl Bar {
         let limit = match self.limit {
             Limit::AtMost(most) => format!("at most {most}"),
             Limit::AtLeast(least) => format!("at least {least}"),
+            Limit::Exactly(number) => format!("exactly {number}"),
         };
         println!("  {verdict:<6}  {:<44} {:>6.2} {}, {limit}{doubt}", self.what, self.measured, self.unit);
     }

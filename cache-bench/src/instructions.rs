@@ -50,7 +50,7 @@ pub fn walk(walked: &Walked) -> Result<()> {
         .into_iter()
         .find(|contender| contender.name == walked.contender)
         .context("no contender has this name")?;
-    (contender.open)().walk(Walk { start: 0, operations: walked.operations });
+    (contender.open)().walk(Walk { thread: 0, threads: 1, operations: walked.operations });
     Ok(())
 }
 

@@ -1,5 +1,5 @@
-//! Measurements of cache-sdk side by side with its peers: speed, instructions
-//! and hit ratios.
+//! Measurements of cache-sdk side by side with its peers: speed, instructions,
+//! hit ratios, and what a stampede does.
 //!
 //! The machine may be shared and noisy, so only the ratios of one run compare.
 
@@ -13,6 +13,8 @@ mod operation;
 mod rounds;
 mod speed;
 mod spread;
+mod stampede;
+mod task;
 mod workload;
 
 use std::process::ExitCode;
@@ -45,6 +47,9 @@ enum Command {
     /// The share of requests that find their entry, when there is no room for all.
     HitRatio(hit_ratio::Options),
 
+    /// How often many tasks load what all of them miss, and how fast they go on.
+    Stampede(stampede::Options),
+
     /// What `instructions` runs under callgrind.
     #[command(hide = true)]
     Walk(instructions::Walked),
@@ -56,6 +61,7 @@ fn main() -> ExitCode {
         Command::Speed(options) => Ok(speed::run(&options)),
         Command::Instructions(options) => instructions::run(&options).map(|()| true),
         Command::HitRatio(options) => Ok(hit_ratio::run(&options)),
+        Command::Stampede(options) => stampede::run(&options),
         Command::Walk(walked) => instructions::walk(&walked).map(|()| true),
     };
     match outcome {

@@ -16,6 +16,10 @@ pub enum Operation {
     SetArc,
     /// Adding to a counter in one step.
     Incr,
+    /// A look-up that would load what is missing, and finds it.
+    LoadHit,
+    /// A look-up that loads what is missing, with a loader that has it at once.
+    LoadMiss,
 }
 
 impl Operation {

@@ -8,7 +8,6 @@ use rand::seq::SliceRandom;
 
 use crate::contender::{Contender, Opened, Walk};
 use crate::spread::Spread;
-use crate::workload::KEYS;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Rounds {
@@ -41,7 +40,7 @@ impl Rounds {
         let barrier = Barrier::new(self.threads);
         let of_threads: Vec<Vec<Vec<Span>>> = std::thread::scope(|scope| {
             let take_part = |thread| {
-                let walk = Walk { start: thread * KEYS / self.threads, operations: self.operations };
+                let walk = Walk { thread, threads: self.threads, operations: self.operations };
                 take_part(&opened, &schedule, &barrier, walk)
             };
             let threads: Vec<_> =
@@ -87,6 +86,9 @@ impl Rounds {
 fn take_part(opened: &[Opened], schedule: &[Vec<usize>], barrier: &Barrier, walk: Walk) -> Vec<Vec<Span>> {
     let mut spans = vec![Vec::with_capacity(schedule.len()); opened.len()];
     for &contender in schedule.iter().flatten() {
+        if barrier.wait().is_leader() {
+            opened[contender].renew();
+        }
         barrier.wait();
         let began = Instant::now();
         opened[contender].walk(walk);

@@ -55,8 +55,10 @@ pub fn run(options: &Options) -> bool {
             println!("\n{}, {}", operation.name(), counted(threads));
             let measured = rounds.run(&contenders::of(operation));
             measured.print();
-            if operation == Operation::Hit {
-                bars.extend(bars_of_a_hit(&measured));
+            match operation {
+                Operation::Hit => bars.extend(bars_of_a_hit(&measured)),
+                Operation::LoadHit => bars.extend(bars_of_a_load_hit(&measured)),
+                _ => {}
             }
         }
     }
@@ -85,6 +87,18 @@ fn bars_of_a_hit(measured: &Measured) -> [Bar; 4] {
             doubt: measured.doubt(),
         },
     ]
+}
+
+/// What it costs that a miss would be loaded.
+fn bars_of_a_load_hit(measured: &Measured) -> [Bar; 2] {
+    let with = counted(measured.threads);
+    [ours::AGET_OR_SET, ours::LOAD_RUN].map(|name| Bar {
+        what: format!("{name}, {with}"),
+        measured: measured.difference(name, ours::AGET_ARC).median,
+        limit: Limit::AtMost(10.0),
+        unit: "ns above aget_arc",
+        doubt: measured.doubt(),
+    })
 }
 
 fn counted(threads: usize) -> String {

@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -20,6 +21,12 @@ pub const KEYS: usize = 1_024;
 /// Room enough that nothing is evicted, however unevenly shards fill.
 pub const CAPACITY: usize = KEYS * 4;
 
+/// So many keys can be asked for once each, by all threads together.
+const COLD_KEYS: usize = 131_072;
+
+/// Room enough for all of them.
+pub const ROOM: usize = COLD_KEYS * 2;
+
 /// Long enough that nothing expires.
 pub const LIFE: Duration = Duration::from_secs(3_600);
 
@@ -34,6 +41,13 @@ pub fn warm_keys() -> Vec<String> {
 /// Keys of the same shape that nobody sets.
 pub fn absent_keys() -> Vec<String> {
     (0..KEYS).map(|number| format!("nowhere:{number:012}")).collect()
+}
+
+/// Keys of the same shape that are asked for once each.
+pub fn cold_keys() -> Arc<[String]> {
+    static KEYS: LazyLock<Arc<[String]>> =
+        LazyLock::new(|| (0..COLD_KEYS).map(|number| format!("unknown:{number:012}")).collect());
+    Arc::clone(&KEYS)
 }
 
 /// The output of a future that is mostly ready when it is first polled: of all

@@ -2,6 +2,7 @@
 
 mod cached;
 mod foyer;
+pub mod loads;
 mod moka_future;
 mod moka_sync;
 pub mod ours;
@@ -13,7 +14,9 @@ use crate::operation::Operation;
 use peer::Peer as _;
 
 pub const QUICK_CACHE: &str = quick_cache::QuickCache::NAME;
-pub use moka_future::NAME as MOKA_FUTURE;
+pub use cached::Loading as CachedLoading;
+pub use moka_future::{Loading as MokaLoading, NAME as MOKA_FUTURE};
+pub use quick_cache::Loading as QuickCacheLoading;
 
 /// The contenders of this operation; the first is what the others are compared with.
 pub fn of(operation: Operation) -> Vec<Contender> {
@@ -23,19 +26,25 @@ pub fn of(operation: Operation) -> Vec<Contender> {
 }
 
 fn peers(operation: Operation) -> Vec<Contender> {
-    // Those that can add to a counter in one step.
-    if operation == Operation::Incr {
-        return vec![
+    match operation {
+        // Those that can add to a counter in one step.
+        Operation::Incr => vec![
             peer::incr::<quick_cache::Counts>(QUICK_CACHE),
             peer::incr::<moka_sync::Counts>(moka_sync::MokaSync::NAME),
             moka_future::of(operation),
-        ];
+        ],
+        // Those that can load once for all tasks that ask.
+        Operation::LoadHit | Operation::LoadMiss => vec![
+            loads::of::<quick_cache::Loading>(operation),
+            loads::of::<moka_future::Loading>(operation),
+            loads::of::<cached::Loading>(operation),
+        ],
+        _ => vec![
+            peer::of::<quick_cache::QuickCache>(operation),
+            peer::of::<moka_sync::MokaSync>(operation),
+            moka_future::of(operation),
+            peer::of::<foyer::Foyer>(operation),
+            peer::of::<cached::Cached>(operation),
+        ],
     }
-    vec![
-        peer::of::<quick_cache::QuickCache>(operation),
-        peer::of::<moka_sync::MokaSync>(operation),
-        moka_future::of(operation),
-        peer::of::<foyer::Foyer>(operation),
-        peer::of::<cached::Cached>(operation),
-    ]
 }

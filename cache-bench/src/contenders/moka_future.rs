@@ -1,11 +1,13 @@
 //! moka's cache for tasks.
 
-use std::future::ready;
+use std::convert::Infallible;
+use std::future::{Future, ready};
 use std::hint::black_box;
 use std::sync::Arc;
 
 use moka::future::Cache;
 
+use super::loads::Loads;
 use crate::contender::{Contender, Opened};
 use crate::operation::Operation;
 use crate::workload::{CAPACITY, LIFE, User, absent_keys, now, user, warm_keys};
@@ -20,12 +22,40 @@ pub fn of(operation: Operation) -> Contender {
         Operation::Set => set,
         Operation::SetArc => set_arc,
         Operation::Incr => incr,
+        Operation::LoadHit | Operation::LoadMiss => unreachable!("loads are contenders of their own"),
     };
     Contender { name: NAME, open }
 }
 
+pub struct Loading(Cache<String, Arc<User>>);
+
+impl Loads for Loading {
+    const NAME: &'static str = "moka future try_get_with";
+    type Error = Arc<Infallible>;
+
+    fn open(capacity: usize) -> Self {
+        Self(with_room_for(capacity))
+    }
+
+    fn get_or_load<'a, L, F>(
+        &'a self,
+        key: &'a str,
+        loader: L,
+    ) -> impl Future<Output = Result<Arc<User>, Self::Error>> + Send + 'a
+    where
+        L: FnOnce() -> F + Send + 'static,
+        F: Future<Output = User> + Send + 'static,
+    {
+        self.0.try_get_with_by_ref(key, async { Ok(Arc::new(loader().await)) })
+    }
+}
+
+fn with_room_for<V: Clone + Send + Sync + 'static>(capacity: usize) -> Cache<String, V> {
+    Cache::builder().max_capacity(capacity as u64).time_to_live(LIFE).build()
+}
+
 fn filled<V: Clone + Send + Sync + 'static>(value: impl Fn() -> V) -> Cache<String, V> {
-    let cache = Cache::builder().max_capacity(CAPACITY as u64).time_to_live(LIFE).build();
+    let cache = with_room_for(CAPACITY);
     warm_keys().into_iter().for_each(|key| now(cache.insert(key, value())));
     cache
 }

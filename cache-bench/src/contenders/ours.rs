@@ -1,19 +1,23 @@
 //! cache-sdk: the store in memory through `Cache`, with version, prefix,
 //! expiry, key check and statistics.
 
+use std::future::Future;
 use std::hint::black_box;
 use std::sync::Arc;
 
-use cache_core::{AsyncCache, Cache, Key, KeySpace, Probe, SystemClock};
+use cache_core::{AsyncCache, Cache, Error, Key, KeySpace, Probe, SystemClock};
 use cache_mem::{MemSettings, MemStore};
 use cache_testkit::PassThrough;
 
+use super::loads::{self, Loads};
 use crate::contender::{Contender, Opened};
 use crate::operation::Operation;
 use crate::workload::{LIFE, User, absent_keys, now, user, warm_keys};
 
 pub const PROBE: &str = "the store's probe alone";
 pub const AGET_ARC: &str = "Cache::aget_arc";
+pub const AGET_OR_SET: &str = <Cache as Loads>::NAME;
+pub const LOAD_RUN: &str = "Cache::load, run";
 pub const AGET_ARC_LAYERED: &str = "Cache::aget_arc, three layers";
 
 /// So many layers [`AGET_ARC_LAYERED`] has.
@@ -36,13 +40,47 @@ pub fn of(operation: Operation) -> Vec<Contender> {
         Operation::Set => vec![contender("Cache::aset", set)],
         Operation::SetArc => vec![contender("Cache::aset_arc", set_arc)],
         Operation::Incr => vec![contender("Cache::aincr", incr)],
+        Operation::LoadHit => vec![
+            contender(AGET_ARC, || hit(store())),
+            contender(AGET_OR_SET, aget_or_set),
+            contender(LOAD_RUN, load_run),
+        ],
+        Operation::LoadMiss => vec![loads::of::<Cache>(operation)],
     }
 }
 
-fn store() -> Arc<dyn AsyncCache> {
+impl Loads for Cache {
+    const NAME: &'static str = "Cache::aget_or_set";
+    type Error = Error;
+
+    fn open(capacity: usize) -> Self {
+        let mut settings = settings();
+        settings.max_entries = capacity;
+        let store = MemStore::with_clock(&settings, Arc::new(SystemClock));
+        Self::builder(Arc::new(store)).key_prefix(PREFIX).build()
+    }
+
+    fn get_or_load<'a, L, F>(
+        &'a self,
+        key: &'a str,
+        loader: L,
+    ) -> impl Future<Output = Result<Arc<User>, Error>> + Send + 'a
+    where
+        L: FnOnce() -> F + Send + 'static,
+        F: Future<Output = User> + Send + 'static,
+    {
+        self.aget_or_set(key, LIFE, loader)
+    }
+}
+
+fn settings() -> MemSettings {
     let mut settings = MemSettings::default();
     settings.check_encoding = false;
-    Arc::new(MemStore::with_clock(&settings, Arc::new(SystemClock)))
+    settings
+}
+
+fn store() -> Arc<dyn AsyncCache> {
+    Arc::new(MemStore::with_clock(&settings(), Arc::new(SystemClock)))
 }
 
 fn filled(store: Arc<dyn AsyncCache>) -> Cache {
@@ -74,6 +112,21 @@ fn hit_moved() -> Opened {
     let cache = filled(store());
     Opened::awaiting(warm_keys(), async move |key| {
         matches!(black_box(black_box(cache.aget_arc::<User>(key)).await), Ok(Some(_)))
+    })
+}
+
+fn aget_or_set() -> Opened {
+    let cache = filled(store());
+    Opened::awaiting(warm_keys(), async move |key| {
+        black_box(cache.aget_or_set(key, LIFE, || async { user() }).await).is_ok()
+    })
+}
+
+/// As [`aget_or_set`], asked step by step.
+fn load_run() -> Opened {
+    let cache = filled(store());
+    Opened::awaiting(warm_keys(), async move |key| {
+        black_box(cache.load(key).timeout(LIFE).run(|| async { user() }).await).is_ok()
     })
 }
 

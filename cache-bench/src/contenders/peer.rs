@@ -36,6 +36,7 @@ pub fn of<P: Peer>(operation: Operation) -> Contender {
         Operation::Set => set::<P>,
         Operation::SetArc => set_arc::<P>,
         Operation::Incr => unreachable!("counters are contenders of their own"),
+        Operation::LoadHit | Operation::LoadMiss => unreachable!("loads are contenders of their own"),
     };
     Contender { name: P::NAME, open }
 }
