@@ -211,7 +211,8 @@ impl Error {
     }
 
     /// What a loader failed with, if this is an error of a load and that was
-    /// an `E`.
+    /// an `E`; of a bulk call, what the first of its failures has. (A wrapper such
+    /// as `anyhow::Error` hides its own type; [`source`](StdError::source) has it.)
     ///
     /// ```
     /// # use cache_core::{Cache, ErrorKind, Timeout};
@@ -225,6 +226,9 @@ impl Error {
     /// # }
     /// ```
     pub fn loader_error<E: StdError + 'static>(&self) -> Option<&E> {
+        if let Some((_, first)) = self.failures().first() {
+            return first.loader_error();
+        }
         let is_of_a_loader = matches!(self.kind(), ErrorKind::Load | ErrorKind::Recursion);
         self.source().filter(|_| is_of_a_loader)?.downcast_ref()
     }

@@ -151,7 +151,7 @@ impl Cache {
         let mut outcomes = Vec::with_capacity(items.len());
         let voiding = self.voiding(items.iter().map(|(key, ..)| *key), Change::Overwrites);
         let work = async {
-            voiding.settled().await?;
+            voiding.settled().await;
             for chunk in items.chunks(self.alias.capabilities.write_batch.keys) {
                 let answers = per_key(self.alias.store.set_many(chunk).await, chunk.len());
                 outcomes.extend(answers.into_iter().map(taken));
@@ -186,7 +186,7 @@ impl Cache {
         let mut outcomes = Vec::with_capacity(doomed.len());
         let voiding = self.voiding(doomed.iter().copied(), Change::Removes);
         let work = async {
-            voiding.settled().await?;
+            voiding.settled().await;
             for chunk in doomed.chunks(self.alias.capabilities.write_batch.keys) {
                 outcomes.extend(per_key(self.alias.store.delete_many(chunk).await, chunk.len()));
             }

@@ -84,7 +84,7 @@ impl Cache {
         let key = Key::new(&self.space, &name);
         let voiding = self.voiding([key], Change::Overwrites);
         let work = async {
-            voiding.settled().await?;
+            voiding.settled().await;
             let delta = delta.ok_or_else(|| Error::of(ErrorKind::Overflow))?;
             let sum = self.alias.store.aincr(&key, Incr::by(delta)).await?;
             sum.ok_or_else(|| Error::of(ErrorKind::NotFound))
@@ -107,7 +107,7 @@ impl Cache {
         let (from, to) = (Key::new(&self.space, &from), Key::new(&there.space, &to));
         let voiding = self.voiding([from, to], Change::Removes);
         let work = async {
-            voiding.settled().await?;
+            voiding.settled().await;
             self.move_entry(&from, &to).await
         };
         if !self.run(operation, work).await? {

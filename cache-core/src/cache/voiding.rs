@@ -6,7 +6,6 @@ use smallvec::SmallVec;
 
 use super::Cache;
 use crate::clock::Tick;
-use crate::error::Result;
 use crate::key::Key;
 use crate::loads::{Change, Flight};
 use crate::timer::Expiry;
@@ -43,16 +42,16 @@ impl Cache {
 
     /// Ends when the flights have put their values into the store, or have had
     /// their time for it.
-    pub(super) async fn published(&self, flights: &[Arc<Flight>]) -> Result<()> {
+    async fn published(&self, flights: &[Arc<Flight>]) {
         for flight in flights {
             let until = Tick::from_nanos(flight.until());
             match self.alias.timer.limit(until, flight.outcome()).await {
                 Ok(_) => {}
                 Err(Expiry::Elapsed) => self.expire(flight),
-                Err(expiry) => return Err(expiry.into()),
+                // Without a runtime of one's own there is only that of the load.
+                Err(_) => drop(flight.outcome().await),
             }
         }
-        Ok(())
     }
 }
 
@@ -65,8 +64,12 @@ impl<'a> Voiding<'a> {
 
     /// To be awaited before the write is sent, within its deadline: a value on
     /// its way into the store must not get there after it.
-    pub(super) async fn settled(&self) -> Result<()> {
-        self.cache.published(&self.publishing).await
+    pub(super) async fn settled(&self) {
+        if self.publishing.is_empty() {
+            return;
+        }
+        // Boxed, so that a write has no room for what it seldom needs.
+        Box::pin(self.cache.published(&self.publishing)).await;
     }
 
     fn void(&self, change: Change) -> Vec<Arc<Flight>> {

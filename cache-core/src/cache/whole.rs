@@ -33,7 +33,7 @@ impl Cache {
         let voiding = self.voiding_all();
         // No deadline of the handle: the layer below ends it when it makes no progress.
         let work = async {
-            voiding.settled().await?;
+            voiding.settled().await;
             self.alias.store.aclear(&scope).await
         };
         work.await.map_err(|error| self.failed(Operation::Clear, error))

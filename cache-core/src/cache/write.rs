@@ -89,7 +89,7 @@ impl Cache {
         let write = Write::new(life).when(When::Absent);
         let voiding = self.voiding([key], Change::Overwrites);
         let work = async {
-            voiding.settled().await?;
+            voiding.settled().await;
             store.aset(&key, &value, write).await
         };
         let added = self.run(Operation::Add, work).await?;
@@ -108,7 +108,7 @@ impl Cache {
             Some(life) => {
                 let voiding = self.voiding([key], Change::Overwrites);
                 let work = async {
-                    voiding.settled().await?;
+                    voiding.settled().await;
                     self.alias.store.atouch(&key, life).await
                 };
                 let touched = self.run(Operation::Touch, work).await?;
@@ -146,7 +146,7 @@ impl Cache {
         };
         let voiding = self.voiding([key], Change::Overwrites);
         let work = async {
-            voiding.settled().await?;
+            voiding.settled().await;
             let taken = self.alias.store.aset(&key, value, Write::new(life)).await?;
             let refused =
                 || Error::new(ErrorKind::Server, "the store did not take the value, and gave no reason");
@@ -160,7 +160,7 @@ impl Cache {
     async fn delete(&self, operation: Operation, key: &Key<'_>) -> Result<bool> {
         let voiding = self.voiding([*key], Change::Removes);
         let work = async {
-            voiding.settled().await?;
+            voiding.settled().await;
             self.alias.store.adelete(key, &When::Always).await
         };
         let removed = self.run(operation, work).await?;

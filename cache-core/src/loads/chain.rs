@@ -42,8 +42,11 @@ impl Link {
     /// If so, all loads between the two are marked.
     pub(crate) fn recurses(flights: &Arc<Flights>, key: &Key<'_>) -> bool {
         let Some(innermost) = Self::innermost() else { return false };
+        let hash = flights.hash(key);
+        // One that is over waits for nobody.
         let loads_it = |link: &Link| {
-            Arc::ptr_eq(&link.flights, flights) && link.loads.iter().any(|load| load.key().as_key() == *key)
+            Arc::ptr_eq(&link.flights, flights)
+                && link.loads.iter().any(|load| load.is_of(key, hash) && !load.is_over())
         };
         let links = || std::iter::successors(Some(&*innermost), |link| link.within.as_deref());
         let Some(distance) = links().position(loads_it) else { return false };

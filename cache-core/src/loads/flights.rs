@@ -99,7 +99,7 @@ pub(crate) struct Stamp(u64);
 
 /// What becomes of a caller who misses a key.
 #[derive(Debug)]
-pub(crate) enum Joined<K, V> {
+pub(crate) enum Joined<K, V: Clone> {
     /// The caller has to load.
     Claimed {
         /// To be handed to the task that loads.
@@ -115,7 +115,7 @@ pub(crate) enum Joined<K, V> {
 
 /// The duty to end a flight, whatever happens to the task that has it.
 #[derive(Debug)]
-pub(crate) struct Claim<K, V> {
+pub(crate) struct Claim<K, V: Clone> {
     flights: Arc<Flights<K, V>>,
     flight: Arc<Flight<K, V>>,
     is_ended: bool,
@@ -148,9 +148,13 @@ impl<K: Hash + Eq, V: Clone> Flights<K, V> {
         self.claims.load(Ordering::SeqCst) == 0
     }
 
+    pub(crate) fn hash<Q: Hash>(&self, key: &Q) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
     /// To be taken before a read that waits, and shown to [`join`](Self::join).
     pub(crate) fn stamp<Q: Hash>(&self, key: &Q) -> Stamp {
-        Stamp(self.shard(self.hasher.hash_one(key)).departed)
+        Stamp(self.shard(self.hash(key)).departed)
     }
 
     /// Joins the flight of the key, or claims a new one that has to be over at
@@ -166,7 +170,7 @@ impl<K: Hash + Eq, V: Clone> Flights<K, V> {
         seen: Option<Stamp>,
         (now, until): (u64, u64),
     ) -> Result<Joined<K, V>, Arc<Flight<K, V>>> {
-        let hash = self.hasher.hash_one(key);
+        let hash = self.hash(key);
         let mut shard = self.shard(hash);
         if let Some(flight) = shard.joinable.find(hash, |flight| key.equivalent(&flight.key)) {
             let flight = Arc::clone(flight);
@@ -203,7 +207,7 @@ impl<K: Hash + Eq, V: Clone> Flights<K, V> {
     ///
     /// Answers the flights whose publishing the write has to wait for.
     pub(crate) fn void<Q: Hash + Equivalent<K>>(&self, key: &Q, change: Change) -> Vec<Arc<Flight<K, V>>> {
-        let hash = self.hasher.hash_one(key);
+        let hash = self.hash(key);
         let mut shard = self.shard(hash);
         let voided = shard.take(hash, |flight| key.equivalent(&flight.key));
         let waits_for = |publishing: &&Publishing<K, V>| {
@@ -253,6 +257,10 @@ impl<K: Hash + Eq, V: Clone> Flights<K, V> {
             None => (failure, Expired::Loading),
         };
         flight.conclude(Some(outcome));
+        if phase == Expired::Publishing {
+            // What it has not sent by now is not to be sent any more.
+            flight.task.abort();
+        }
         Some(phase)
     }
 
@@ -266,7 +274,7 @@ impl<K: Hash + Eq, V: Clone> Flights<K, V> {
     }
 }
 
-impl<K, V> Flights<K, V> {
+impl<K, V: Clone> Flights<K, V> {
     fn end(&self, flight: &Arc<Flight<K, V>>, outcome: Option<V>) -> bool {
         let mut shard = self.shard(flight.hash);
         let was_over = flight.is_over.swap(true, Ordering::Relaxed);
@@ -275,13 +283,18 @@ impl<K, V> Flights<K, V> {
         drop(shard);
         self.claims.fetch_sub(1, Ordering::SeqCst);
         if !was_over {
-            flight.conclude(outcome);
+            // One that is dropped while it publishes has something to tell.
+            flight.conclude(
+                outcome.or_else(|| publishing.as_ref().map(|publishing| publishing.loaded.clone())),
+            );
         }
         // A value that panics when it is dropped has kept nobody waiting.
         drop((joinable, publishing));
         !was_over
     }
+}
 
+impl<K, V> Flights<K, V> {
     fn leave(&self, flight: &Arc<Flight<K, V>>) {
         let mut shard = self.shard(flight.hash);
         let is_last = flight.waiters.fetch_sub(1, Ordering::Relaxed) == 1;
@@ -389,6 +402,16 @@ impl<K, V> Flight<K, V> {
         self.outcome.wait().await
     }
 
+    /// Whether it has an outcome, or nobody is left to want one.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is of this key, whose hash is known.
+    pub(crate) fn is_of<Q: Equivalent<K>>(&self, key: &Q, hash: u64) -> bool {
+        self.hash == hash && key.equivalent(&self.key)
+    }
+
     /// Its outcome, if it is over.
     pub(crate) fn outcome_now(&self) -> Option<&Option<V>> {
         self.outcome.get()
@@ -402,7 +425,7 @@ impl<K, V> Flight<K, V> {
 }
 
 /// The task was dropped before it ended the flight.
-impl<K, V> Drop for Claim<K, V> {
+impl<K, V: Clone> Drop for Claim<K, V> {
     fn drop(&mut self) {
         if !self.is_ended {
             self.flights.end(&self.flight, None);

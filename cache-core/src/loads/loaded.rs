@@ -36,6 +36,8 @@ pub(crate) enum Keep {
     /// As the caller asked.
     AsAsked,
     For(Timeout),
+    /// As the loader said of a value that is `None`, whatever else it says.
+    NoneFor(Timeout),
     Not,
 }
 
@@ -54,7 +56,8 @@ impl<T> Loaded<T> {
         Self { value, keep: Keep::AsAsked }
     }
 
-    /// A value that is given to those who wait, and not stored.
+    /// A value that is given to those who wait, and not stored, whatever else
+    /// is said of it.
     pub fn not_stored(value: T) -> Self {
         Self { value, keep: Keep::Not }
     }
@@ -62,7 +65,9 @@ impl<T> Loaded<T> {
     /// The same value, stored with this timeout, whatever the caller asked.
     #[must_use]
     pub fn timeout(mut self, timeout: impl Into<Timeout>) -> Self {
-        self.keep = Keep::For(timeout.into());
+        if matches!(self.keep, Keep::AsAsked | Keep::For(_)) {
+            self.keep = Keep::For(timeout.into());
+        }
         self
     }
 
@@ -77,10 +82,14 @@ impl<T> Loaded<T> {
 
 impl<T> Loaded<Option<T>> {
     /// The same value, and if it is `None`, stored with this timeout: usually a
-    /// short one, since what is missing today may be there tomorrow.
+    /// short one, since what is missing today may be there tomorrow. It goes
+    /// before [`timeout`](Self::timeout), said earlier or later.
     #[must_use]
-    pub fn none_for(self, timeout: impl Into<Timeout>) -> Self {
-        if self.value.is_none() { self.timeout(timeout) } else { self }
+    pub fn none_for(mut self, timeout: impl Into<Timeout>) -> Self {
+        if self.value.is_none() && !matches!(self.keep, Keep::Not) {
+            self.keep = Keep::NoneFor(timeout.into());
+        }
+        self
     }
 }
 

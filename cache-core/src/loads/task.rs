@@ -40,8 +40,13 @@ impl LoadTask {
 
     /// Where the task itself says so, it has nothing left to do.
     pub(super) fn loses_flight(&self) {
-        let was_last = self.wanted.fetch_sub(1, Ordering::SeqCst) == 1;
-        if was_last && let Some(handle) = self.handle.get() {
+        if self.wanted.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.abort();
+        }
+    }
+
+    pub(super) fn abort(&self) {
+        if let Some(handle) = self.handle.get() {
             handle.abort();
         }
     }

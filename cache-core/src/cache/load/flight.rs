@@ -7,7 +7,7 @@ use futures::FutureExt as _;
 use tokio::runtime::Handle;
 use tracing::Instrument as _;
 
-use super::job::{Fits, Job};
+use super::job::{Job, ReadAs};
 use super::publish::Publication;
 use super::terms::Terms;
 use super::wait::too_long;
@@ -27,7 +27,7 @@ pub(super) struct Flying {
     pub(super) claims: Vec<Claimed>,
     pub(super) job: Job,
     pub(super) terms: Terms,
-    pub(super) fits: Fits,
+    pub(super) read_as: ReadAs,
 }
 
 /// A key that was claimed.
@@ -52,16 +52,18 @@ impl Cache {
         let task = Arc::clone(first.claim.flight().task());
         let flights = flying.claims.iter().map(|claimed| Arc::clone(claimed.claim.flight()));
         let link = Link::new(&self.alias.flights, flights);
-        // The deadline of the caller's own handle is not that of others who wait.
-        let cache = Self { deadline: self.alias.deadline, ..self.clone() };
+        // The deadline of the caller's own handle is not that of others who wait,
+        // and none of them is to wait for ever.
+        let deadline = self.alias.deadline.unwrap_or(self.alias.load_deadline);
+        let cache = Self { deadline: Some(deadline), ..self.clone() };
         let work = cache.fly(Arc::clone(&link), flying);
         let spawned = self.alias.tasks.spawn_on(link.scope(work).in_current_span(), runtime);
         task.is_spawned(spawned.abort_handle());
     }
 
     async fn fly(self, link: Arc<Link>, flying: Flying) {
-        let Flying { claims, job, terms, fits } = flying;
-        let mut claims = self.look_again(claims, fits).await;
+        let Flying { claims, job, terms, read_as } = flying;
+        let mut claims = self.look_again(claims, read_as).await;
         if claims.is_empty() {
             return;
         }
@@ -82,20 +84,18 @@ impl Cache {
                 None => drop(claim.end(Outcome::LeftOut)),
             }
         }
-        self.publish(publications, fits).await;
+        self.publish(publications, read_as).await;
     }
 
     /// Looks once more for what may have come since the caller did, and
     /// answers the claims that are still to be loaded.
-    async fn look_again(&self, claims: Vec<Claimed>, fits: Fits) -> Vec<Claimed> {
+    async fn look_again(&self, claims: Vec<Claimed>, read_as: ReadAs) -> Vec<Claimed> {
         let (mut again, mut missing) = (Vec::new(), Vec::new());
         for claimed in claims {
             let probe = if claimed.look_again { self.alias.store.probe(&claimed.key()) } else { Probe::Miss };
             match probe {
-                Probe::Hit(entry) if fits(&entry, &self.alias.format) => {
-                    claimed.claim.end(Outcome::Value(entry));
-                }
-                Probe::Hit(_) | Probe::Miss => missing.push(claimed),
+                Probe::Hit(entry) => missing.extend(self.unless_there(claimed, entry, read_as)),
+                Probe::Miss => missing.push(claimed),
                 Probe::Await => again.push(claimed),
             }
         }
@@ -111,16 +111,21 @@ impl Cache {
         drop(keys);
         for (claimed, found) in again.into_iter().zip(found) {
             match found {
-                Ok(Some(found)) if fits(&found.entry, &self.alias.format) => {
-                    claimed.claim.end(Outcome::Value(found.entry));
-                }
+                Ok(Some(found)) => missing.extend(self.unless_there(claimed, found.entry, read_as)),
                 Err(error) if !self.counts_as_miss(&error) => {
                     claimed.claim.end(Outcome::Failed(error));
                 }
-                Ok(_) | Err(_) => missing.push(claimed),
+                Ok(None) | Err(_) => missing.push(claimed),
             }
         }
         missing
+    }
+
+    /// The claim, if what is there is not what it wants.
+    fn unless_there(&self, claimed: Claimed, entry: Entry, read_as: ReadAs) -> Option<Claimed> {
+        let Some(value) = read_as(entry, &self.alias.format) else { return Some(claimed) };
+        claimed.claim.end(Outcome::Value(value));
+        None
     }
 
     /// Runs the loader: within its deadline, while the cache is open, and

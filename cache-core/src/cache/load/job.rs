@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -17,8 +18,9 @@ pub(super) type Job = Box<dyn FnOnce(Vec<String>) -> Loading + Send>;
 
 type Loading = Pin<Box<dyn Future<Output = Result<Vec<Option<Loaded<Entry>>>, BoxError>> + Send>>;
 
-/// Whether an entry is a value of the type that the loader has.
-pub(super) type Fits = fn(&Entry, &Format) -> bool;
+/// An entry of the store as the value that the loader would give, decoded once
+/// for all who wait; `None` if it is no such value.
+pub(super) type ReadAs = fn(Entry, &Format) -> Option<Entry>;
 
 /// The loader of one key, which it knows by itself.
 pub(super) fn of_one<L, E, F, Fut>(loader: F) -> Job
@@ -52,8 +54,10 @@ where
     })
 }
 
-pub(super) fn fits<T: Value>(entry: &Entry, format: &Format) -> bool {
-    entry.clone().read_arc::<T>(format).is_ok()
+pub(super) fn read_as<T: Value>(entry: Entry, format: &Format) -> Option<Entry> {
+    // In the task of a load a panic of the program's own code would be taken for its end.
+    let read = || entry.read_arc::<T>(format).ok().map(Entry::shared);
+    catch_unwind(AssertUnwindSafe(read)).ok().flatten()
 }
 
 fn entry<L: IntoLoaded>(loaded: L) -> Loaded<Entry> {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::fmt;
 use std::future::Future;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use smallvec::{SmallVec, smallvec};
 
 use super::flight::{Claimed, Flying};
-use super::job::{Job, fits, of_many};
+use super::job::{Job, of_many, read_as};
 use super::terms::Terms;
 use super::wait::{no_task, runtime};
 use crate::cache::Cache;
@@ -106,7 +107,7 @@ impl Cache {
 }
 
 /// A read of many keys that loads what is missing; see [`Cache::load_many`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "nothing is read or loaded before it is run"]
 pub struct LoadMany<'a, K> {
     cache: &'a Cache,
@@ -190,6 +191,17 @@ where
             let (found, failed) = cache.read_or_load_many(keys, job, terms).await?;
             Ok(cache.as_partial(Operation::GetOrSetMany, found, failed))
         })
+    }
+}
+
+/// The keys are user data.
+impl<K> fmt::Debug for LoadMany<'_, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoadMany")
+            .field("cache", self.cache)
+            .field("keys", &self.keys.len())
+            .field("terms", &self.terms)
+            .finish()
     }
 }
 
@@ -304,13 +316,14 @@ impl Cache {
         while !wanted.is_empty() {
             let (awaited, claims) = self.join_each(keys, wanted, answers, terms);
             if let Some(job) = job.take_if(|_| !claims.is_empty()) {
-                self.take_off(&runtime, Flying { claims, job, terms: *terms, fits: fits::<T> });
+                self.take_off(&runtime, Flying { claims, job, terms: *terms, read_as: read_as::<T> });
             }
             wanted = Vec::new();
             for Awaited { wanted: key, waiter, is_own } in awaited {
                 let answer = match self.landing(&waiter, patience).await {
                     Ok(Some(Outcome::Value(entry))) => match entry.read_arc(&self.alias.format) {
                         Ok(value) => Ok(Some(value)),
+                        Err(undecodable) if is_own => Err(undecodable.into()),
                         Err(undecodable) => self.undecodable(undecodable),
                     },
                     Ok(Some(Outcome::Failed(error))) | Err(error) => Err(error),

@@ -1,6 +1,7 @@
 //! The value of one key, loaded if it is missing.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::flight::{Claimed, Flying};
-use super::job::{Job, fits, of_one};
+use super::job::{Job, of_one, read_as};
 use super::terms::Terms;
 use super::wait::{no_task, runtime};
 use crate::cache::Cache;
@@ -71,7 +72,8 @@ impl Cache {
         self.load(key).timeout(timeout).run(loader)
     }
 
-    /// As [`aget_or_set`](Self::aget_or_set), with a loader that can fail.
+    /// As [`aget_or_set`](Self::aget_or_set), with a loader that can fail. (Given
+    /// to that one, a `Result` would be a value, and stored with its error.)
     ///
     /// # Errors
     ///
@@ -142,9 +144,9 @@ impl Cache {
 
 /// A read that loads what is missing; see [`Cache::load`].
 ///
-/// What is said of the load holds if this caller's loader runs, and not if it
+/// What is said of the entry holds if this caller's loader runs, and not if it
 /// waits for another's.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[must_use = "nothing is read or loaded before it is run"]
 pub struct Load<'a> {
     cache: &'a Cache,
@@ -230,6 +232,13 @@ impl<'a> Load<'a> {
     }
 }
 
+/// The key is user data.
+impl fmt::Debug for Load<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Load").field("cache", self.cache).field("terms", &self.terms).finish_non_exhaustive()
+    }
+}
+
 type Loading<'a, T> = Pin<Box<dyn Future<Output = Result<Arc<T>>> + Send + 'a>>;
 
 impl Cache {
@@ -277,13 +286,15 @@ impl Cache {
                 Joined::Claimed { claim, waiter, look_again } => {
                     let job = job.take().ok_or_else(no_task)?;
                     let claims = vec![Claimed { claim, name: String::new(), look_again }];
-                    self.take_off(&runtime, Flying { claims, job, terms, fits: fits::<T> });
+                    self.take_off(&runtime, Flying { claims, job, terms, read_as: read_as::<T> });
                     waiter
                 }
             };
             match self.landing(&waiter, patience).await? {
                 Some(Outcome::Value(entry)) => match entry.read_arc(format) {
                     Ok(value) => return Ok(value),
+                    // What does not survive its own serde form.
+                    Err(undecodable) if job.is_none() => return Err(undecodable.into()),
                     // Somebody else's value is no `T`: as a read of it would have been.
                     Err(undecodable) => drop(self.undecodable::<T>(undecodable)?),
                 },

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 
-use super::job::Fits;
+use super::job::ReadAs;
 use crate::cache::bulk::per_key;
 use crate::cache::{Cache, OnDecodeError};
 use crate::clock::Tick;
@@ -63,20 +63,20 @@ impl Cache {
 
     /// Stores the values, each if there is none, and tells whoever waits: of
     /// what is there, or else of what was loaded.
-    pub(super) async fn publish(&self, publications: Vec<Publication>, fits: Fits) {
+    pub(super) async fn publish(&self, publications: Vec<Publication>, read_as: ReadAs) {
         if publications.is_empty() {
             return;
         }
         let mut fates: Vec<Option<Published>> = publications.iter().map(|_| None).collect();
-        let work = self.bounded(self.try_publish(&publications, fits, &mut fates));
+        let work = self.bounded(self.try_publish(&publications, read_as, &mut fates));
         let failure = match AssertUnwindSafe(work).catch_unwind().await {
-            Ok(outcome) => outcome.err(),
-            Err(_) => Some(Error::new(ErrorKind::Codec, "it panicked when it was to be stored")),
+            Ok(Ok(())) => Error::of(ErrorKind::Deadline),
+            Ok(Err(error)) => error,
+            Err(_) => Error::new(ErrorKind::Codec, "it panicked when it was to be stored"),
         };
         for (Publication { claim, entry, .. }, fate) in publications.into_iter().zip(fates) {
             let counters = &self.alias.counters;
-            let failed = || failure.clone().map_or(Published::Refused(None), Published::Failed);
-            let entry = match fate.unwrap_or_else(failed) {
+            let entry = match fate.unwrap_or_else(|| Published::Failed(failure.clone())) {
                 Published::Stored => {
                     counters.count(Counter::Writes);
                     entry
@@ -101,7 +101,7 @@ impl Cache {
     async fn try_publish(
         &self,
         publications: &[Publication],
-        fits: Fits,
+        read_as: ReadAs,
         fates: &mut [Option<Published>],
     ) -> Result<()> {
         let mut tries: Vec<_> = (0..publications.len()).map(|place| (place, When::Absent)).collect();
@@ -113,7 +113,7 @@ impl Cache {
             let keys: Vec<_> = refused.iter().map(|place| publications[*place].key()).collect();
             let read = if self.alias.capabilities.tokens { Read::LEADER.with_token() } else { Read::LEADER };
             for (place, there) in refused.into_iter().zip(self.read_each(&keys, read).await) {
-                match self.after_refusal(&publications[place], fits, there).await {
+                match self.after_refusal(&publications[place], read_as, there).await {
                     Ok(Refusal::Stays(there)) => fates[place] = Some(Published::Refused(there)),
                     Ok(Refusal::Replaceable(when)) => tries.push((place, when)),
                     Err(error) => fates[place] = Some(Published::Failed(error)),
@@ -130,22 +130,23 @@ impl Cache {
     async fn after_refusal(
         &self,
         publication: &Publication,
-        fits: Fits,
+        read_as: ReadAs,
         there: Result<Option<Found>>,
     ) -> Result<Refusal> {
         // If it is gone again, what was loaded may be older than that.
         let Some(found) = there? else { return Ok(Refusal::Stays(None)) };
-        if fits(&found.entry, &self.alias.format) {
-            return Ok(Refusal::Stays(Some(found.entry)));
+        if let Some(value) = read_as(found.entry, &self.alias.format) {
+            return Ok(Refusal::Stays(Some(value)));
         }
         // It may be what another handle of the alias has just written.
         if self.alias.on_decode_error == OnDecodeError::Error || publication.claim.is_voided() {
             return Ok(Refusal::Stays(None));
         }
-        // Without a token it might be something that another process has just
-        // written. To lose that is what a cache may do, to replace it by
-        // something older is not; and there is room for the next load.
-        if found.token.is_none() && !self.alias.capabilities.tokens {
+        // Without a token it might be something that has just been written, by
+        // another process or by a write that was sent before the load began. To
+        // lose that is what a cache may do, to replace it by something older is
+        // not; and there is room for the next load.
+        if found.token.is_none() && !self.alias.capabilities.tokens && publication.is_in_time() {
             self.alias.store.adelete(&publication.key(), &When::Always).await?;
         }
         Ok(found.token.map_or(Refusal::Stays(None), |token| Refusal::Replaceable(When::Unchanged(token))))
@@ -167,14 +168,16 @@ impl Cache {
         };
         let mut refused = Vec::new();
         for chunk in tries.chunks(self.alias.capabilities.write_batch.keys) {
-            let outcomes = if let [only] = chunk {
+            let in_time = |(place, _): &&(usize, When)| publications[*place].is_in_time();
+            let chunk: Vec<_> = chunk.iter().filter(in_time).collect();
+            let outcomes = if let [only] = chunk[..] {
                 let (key, value, write) = item(only);
                 vec![store.aset(&key, &value, write).await]
             } else {
-                let items: Vec<_> = chunk.iter().map(item).collect();
+                let items: Vec<_> = chunk.iter().copied().map(item).collect();
                 per_key(store.set_many(&items).await, chunk.len())
             };
-            for ((place, _), outcome) in chunk.iter().zip(outcomes) {
+            for ((place, _), outcome) in chunk.into_iter().zip(outcomes) {
                 fates[*place] = Some(match outcome {
                     Ok(true) => Published::Stored,
                     Ok(false) => {
@@ -219,5 +222,11 @@ impl Cache {
 impl Publication {
     fn key(&self) -> Key<'_> {
         self.claim.flight().key().as_key()
+    }
+
+    /// Whether nobody has ended it because it was late. A write that had waited
+    /// for it has gone on then, and nothing of it must come after that.
+    fn is_in_time(&self) -> bool {
+        !self.claim.flight().is_over()
     }
 }

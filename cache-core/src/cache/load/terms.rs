@@ -31,7 +31,7 @@ impl Terms {
     pub(super) fn life(&self, cache: &Cache, keep: Keep) -> Option<Life> {
         let timeout = match keep {
             Keep::AsAsked => self.timeout,
-            Keep::For(timeout) => timeout,
+            Keep::For(timeout) | Keep::NoneFor(timeout) => timeout,
             Keep::Not => return None,
         };
         cache.life_with(timeout, self.jitter.unwrap_or(cache.alias.jitter))

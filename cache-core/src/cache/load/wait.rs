@@ -56,7 +56,11 @@ impl Cache {
             match self.alias.timer.limit(until, flight.outcome()).await {
                 Ok(outcome) => return Ok(outcome.clone()),
                 Err(Expiry::NoRuntime) => return Err(Expiry::NoRuntime.into()),
-                Err(Expiry::Elapsed) if until < patience => self.expire(flight),
+                Err(Expiry::Elapsed) if until < patience => {
+                    self.expire(flight);
+                    // Somebody else may be about to say what came of it.
+                    tokio::task::yield_now().await;
+                }
                 // What is left is to store the value, and that has its own deadline.
                 Err(Expiry::Elapsed) if self.alias.flights.is_publishing(flight) => patience = Tick::NEVER,
                 Err(_) => {
