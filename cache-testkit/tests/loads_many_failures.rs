@@ -3,11 +3,12 @@
 mod loads_many_rig;
 
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Cache, ErrorKind, Operation, Result, Timeout};
+use cache_core::{BoxError, Cache, ErrorKind, KeyCheck, Operation, Result, Timeout};
 use cache_testkit::Call;
 use tokio::sync::oneshot;
 
@@ -250,4 +251,43 @@ async fn a_read_that_stalls_fails_by_the_deadline_and_a_long_load_does_not() {
     let error = task.await.expect("no panic").expect_err("it stalls");
     assert_eq!(failures(&error), [(0, ErrorKind::Deadline), (1, ErrorKind::Deadline)]);
     assert_eq!(cache.stats().loads, 1);
+}
+
+#[tokio::test]
+async fn the_error_of_a_call_has_what_the_loader_of_its_first_failure_failed_with() {
+    let (rig, cache) = filled().await;
+    let error = cache.get_or_try_set_many(["there", "a", "b"], Timeout::Default, fails).await;
+    assert_eq!(error.expect_err("the loader fails").loader_error::<Down>(), Some(&Down(7)));
+
+    let boxed = |_| async { Err::<Values, BoxError>(Box::new(Down(8))) };
+    let error = cache.get_or_try_set_many(["there", "a", "b"], Timeout::Default, boxed).await;
+    let error = error.expect_err("the loader fails");
+    assert_eq!(error.loader_error::<Down>(), Some(&Down(8)));
+    assert!(error.loader_error::<fmt::Error>().is_none(), "it is of another type");
+
+    // The first has no loader, whatever the next has.
+    let strict = rig.builder().key_check(KeyCheck::Error).build();
+    let error = strict.get_or_try_set_many(["b b", "a"], Timeout::Default, fails).await;
+    let error = error.expect_err("both fail");
+    assert_eq!(failures(&error), [(0, ErrorKind::InvalidKey), (1, ErrorKind::Load)]);
+    assert!(error.loader_error::<Down>().is_none());
+}
+
+/// A text has no type that could be asked for.
+#[tokio::test]
+async fn what_a_loader_fails_with_as_text_can_be_read() {
+    let (_rig, cache) = filled().await;
+    let text = |error: cache_core::Error| {
+        assert_eq!(error.kind(), ErrorKind::Load);
+        error.source().map(ToString::to_string)
+    };
+    let error = cache.aget_or_try_set("a", Timeout::Default, || async { Err::<u8, _>("no table") }).await;
+    assert_eq!(text(error.expect_err("the loader fails")).as_deref(), Some("no table"));
+    let owned = || async { Err::<u8, _>("no row".to_owned()) };
+    let error = cache.aget_or_try_set("a", Timeout::Default, owned).await;
+    assert_eq!(text(error.expect_err("the loader fails")).as_deref(), Some("no row"));
+    let batch = |_| async { Err::<Values, _>("no rows") };
+    let error = cache.get_or_try_set_many(["a"], Timeout::Default, batch).await;
+    let error = error.expect_err("the loader fails");
+    assert_eq!(text(error.failures()[0].1.clone()).as_deref(), Some("no rows"));
 }

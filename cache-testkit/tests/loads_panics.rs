@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use cache_core::{Cache, ErrorKind, Timeout};
 use cache_testkit::Call;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use loads_rig::{Asked, LOAD_DEADLINE, Rig, Source, finished, ms, near_and_far, poll};
 
@@ -227,4 +227,53 @@ async fn a_loaded_value_that_panics_when_it_is_dropped_keeps_nobody_waiting() {
     let deleting = rig.cache.clone();
     finished(tokio::spawn(async move { deleting.adelete("key").await })).await.expect("a healthy store");
     assert_eq!(rig.faulty.begun(Call::Delete), 1);
+}
+
+/// It panics when it is decoded.
+#[derive(Clone, Serialize)]
+struct Fragile(String);
+
+impl<'de> Deserialize<'de> for Fragile {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        panic!("the value panics as it is decoded");
+    }
+}
+
+/// The load looks again since another has come and gone while its caller read,
+/// and then once more since that one's value refuses its own.
+#[tokio::test]
+async fn what_panics_when_a_load_decodes_it_is_loaded() {
+    for is_batch in [false, true] {
+        let rig = Rig::far();
+        let source = Source::open();
+        let read = rig.faulty.on([Call::Get, Call::GetMany]).times(1).after().pause();
+        let (cache, loads) = (rig.cache.clone(), source.clone());
+        let caller = tokio::spawn(async move {
+            let fragile = Fragile("loaded".to_owned());
+            if is_batch {
+                let loader = |_| async move {
+                    loads.run().await;
+                    HashMap::from([("key".to_owned(), fragile)])
+                };
+                let mut found = cache.get_or_set_many(["key"], Timeout::Forever, loader).await?;
+                Ok(found.remove("key").expect("the loader has it"))
+            } else {
+                cache.aget_or_set("key", Timeout::Forever, loads.gives(fragile)).await
+            }
+        });
+        read.reached(1).await;
+        assert!(rig.loads_anew("key").await);
+        let reads = rig.faulty.begun(Call::Get);
+        read.open();
+        let got: cache_core::Result<Arc<Fragile>> = finished(caller).await;
+        assert_eq!(got.expect("a loader that works").0, "loaded");
+        assert_eq!(source.begun(), 1);
+        assert_eq!(rig.faulty.begun(Call::Get), reads + 2, "it has looked, and looked at what refused it");
+        rig.is_at_rest().await;
+        assert_eq!(
+            rig.cache.aget::<String>("key").await.expect("a healthy store").as_deref(),
+            Some("loaded"),
+            "what panics has been written over"
+        );
+    }
 }

@@ -218,3 +218,21 @@ async fn a_first_read_that_fails_is_an_error_and_no_loader_runs() {
         }
     }
 }
+
+/// Else it would be the store that says how long a load may take.
+#[tokio::test]
+async fn without_a_deadline_a_publish_that_stalls_ends_with_that_of_the_loads() {
+    for shape in SHAPES {
+        let rig = Rig::with(true, |builder| builder.load_deadline(ms(200)));
+        let mut load = rig.loading(shape, text("loaded")).await;
+        rig.faulty.on(PUBLISHES).stall();
+        load.end_loader();
+        rig.clock.pass(ms(199)).await;
+        assert!(!load.caller.is_finished(), "it may still succeed");
+        rig.clock.pass(ms(11)).await;
+        assert!(load.caller.is_finished(), "in time");
+        assert_eq!(*values(load.caller).await[KEY], "loaded");
+        assert_eq!(rig.cache.stats().publishes_failed, keys(shape));
+        assert!(rig.is_quiet() && !rig.is_there(KEY).await);
+    }
+}

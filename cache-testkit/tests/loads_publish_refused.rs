@@ -3,9 +3,13 @@
 
 mod loads_voiding_rig;
 
+use std::sync::Arc;
+
 use cache_core::{ErrorKind, OnDecodeError};
+use cache_mem::{MemSettings, Values};
 use cache_testkit::{Call, Gate};
 
+use loads_voiding_rig::counted::{Counted, decoded};
 use loads_voiding_rig::{HeldLoad, KEY, OTHER, Rig, Shape, settle, values};
 
 const LOADED: i64 = 100;
@@ -222,5 +226,28 @@ async fn of_a_batch_without_tokens_one_that_cannot_be_removed_leaves_the_others_
         assert_eq!((*got[KEY], *got[OTHER]), (LOADED, LOADED));
         assert_eq!(rig.is_there(KEY).await, doomed == KEY, "there is room, unless it failed itself");
         assert_eq!(rig.is_there(OTHER).await, doomed == OTHER, "there is room, unless it failed itself");
+    }
+}
+
+#[tokio::test]
+async fn what_is_there_is_decoded_once_for_all_who_wait() {
+    for (shape, tokens) in SHAPES.into_iter().flat_map(|shape| [(shape, true), (shape, false)]) {
+        let mut settings = MemSettings::default();
+        settings.values = Values::Encoded;
+        let rig = Rig::over(&settings, |promised| promised.tokens(tokens), |builder| builder);
+        let mut load = rig.loading(shape, Counted("loaded".to_owned())).await;
+        let joined: Vec<_> =
+            (0..100).map(|_| rig.load(Shape::One, Counted("of no use".to_owned())).caller).collect();
+        settle().await;
+        assert_eq!(rig.cache.stats().load_waits, 100);
+        rig.put(KEY, "there".to_owned()).await;
+        let before = decoded();
+        load.end_loader();
+        let first = values(load.caller).await.remove(KEY).expect("it is one of its keys");
+        assert_eq!(first.0, "there");
+        for caller in joined {
+            assert!(Arc::ptr_eq(&values(caller).await[KEY], &first), "they share it");
+        }
+        assert_eq!(decoded() - before, 1);
     }
 }

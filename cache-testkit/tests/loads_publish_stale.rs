@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cache_core::{
-    AsyncCache, Cache, CacheBuilder, Capabilities, ErrorKind, Found, Incr, Key, Life, NewEntry, OnError,
-    Ping, Read, ReadFrom, Result, Scope, Timeout, When, Write,
+    AsyncCache, Cache, CacheBuilder, Capabilities, Error, ErrorKind, Found, Incr, Key, Life, NewEntry,
+    OnError, Ping, Read, ReadFrom, Result, Scope, Timeout, When, Write,
 };
+use cache_mem::{MemSettings, Values};
 use cache_testkit::{Call, Faulty};
 
-use loads_voiding_rig::{KEY, OTHER, Rig};
+use loads_voiding_rig::counted::{Counted, decoded};
+use loads_voiding_rig::{KEY, OTHER, Rig, Shape, hold_load, values};
 
 /// A store whose replicas have nothing yet; only the leader tells the truth.
 #[derive(Debug)]
@@ -164,4 +166,49 @@ async fn when_the_leader_does_not_answer_the_read_has_failed() {
     let (got, loads) = load(&cache, 100).await;
     assert_eq!((got.expect("a miss"), loads), (100, 1));
     assert_eq!(cache.stats().errors_as_misses, 1);
+}
+
+#[tokio::test]
+async fn what_the_leader_has_is_decoded_once_for_all_who_wait() {
+    for shape in [Shape::One, Shape::Batch] {
+        let mut settings = MemSettings::default();
+        settings.values = Values::Encoded;
+        let rig = Rig::over(&settings, |promised| promised, |builder| builder);
+        rig.put(KEY, "there".to_owned()).await;
+        let leader = Arc::clone(&rig.faulty);
+        let cache = Cache::builder(Arc::new(Lagging { leader })).version(loads_voiding_rig::VERSION).build();
+        let before = decoded();
+        let callers: Vec<_> =
+            (0..100).map(|_| hold_load(&cache, shape, &[KEY], Counted("of no use".to_owned()))).collect();
+        let mut shared: Option<Arc<Counted>> = None;
+        for load in callers {
+            let got = values(load.caller).await.remove(KEY).expect("the leader has it");
+            assert_eq!(got.0, "there");
+            assert!(Arc::ptr_eq(shared.get_or_insert_with(|| Arc::clone(&got)), &got), "they share it");
+        }
+        assert_eq!((cache.stats().load_waits, cache.stats().loads), (99, 0));
+        assert_eq!(decoded() - before, 1);
+    }
+}
+
+/// Its load is over, so that nobody waits for it in a circle.
+#[tokio::test]
+async fn a_loader_may_load_what_the_leader_had_of_its_batch() {
+    for is_deleted in [false, true] {
+        let (rig, cache) = lagging(|builder| builder);
+        rig.put(KEY, 5_i64).await;
+        let inner = cache.clone();
+        let loader = move |missing: Vec<String>| async move {
+            assert_eq!(missing, [OTHER]);
+            if is_deleted {
+                inner.adelete(KEY).await?;
+            }
+            let key = inner.aget_or_set(KEY, Timeout::Default, async || 7_i64).await?;
+            Ok::<_, Error>(HashMap::from([(OTHER.to_owned(), 10 * *key)]))
+        };
+        let got = cache.get_or_try_set_many([KEY, OTHER], Timeout::Default, loader).await;
+        let got = got.expect("it is no circle");
+        assert_eq!((*got[KEY], *got[OTHER]), (5, if is_deleted { 70 } else { 50 }));
+        assert_eq!(cache.stats().loading, 0);
+    }
 }

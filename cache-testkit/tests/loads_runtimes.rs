@@ -5,14 +5,15 @@ mod loads_rig;
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use cache_core::{Cache, ErrorKind, Timeout};
-use cache_mem::MemStore;
+use cache_core::{Cache, ErrorKind, SystemClock, Timeout};
+use cache_mem::{MemSettings, MemStore};
 use cache_testkit::Call;
+use serde::{Deserialize, Serialize, Serializer};
 use tokio::runtime::{Builder, Runtime};
 
 use loads_rig::{GRACE, LOAD_DEADLINE, Rig, Source, finished, ms, near_and_far, poll, within_patience};
@@ -315,4 +316,62 @@ fn on_a_runtime_without_time_a_load_ends_one_way_or_the_other() {
             assert_eq!(loading, 0);
         }
     }
+}
+
+/// A value that is long in being encoded: until the test lets go of the other
+/// end of its door. Within a struct, so that whoever only asks whether the value
+/// is a number does not come to it.
+#[derive(Clone, Serialize, Deserialize)]
+struct Long {
+    part: Part,
+}
+
+#[derive(Clone, Deserialize)]
+struct Part {
+    #[serde(skip)]
+    door: Option<Arc<Door>>,
+}
+
+struct Door {
+    reached: mpsc::Sender<()>,
+    let_go: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Serialize for Part {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Some(door) = &self.door {
+            // Who has let go may have left.
+            let _ = door.reached.send(());
+            let _ = door.let_go.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        }
+        serializer.collect_map([("door", ())])
+    }
+}
+
+/// It has nothing that would tell it the time, and waits as long as the load has.
+#[test]
+fn a_delete_without_any_runtime_waits_for_a_value_on_its_way_into_memory() {
+    within_patience(|| {
+        let mut settings = MemSettings::default();
+        settings.check_encoding = true;
+        let cache = Cache::new(MemStore::with_clock(&settings, Arc::new(SystemClock)));
+        let (reached, is_reached) = mpsc::channel();
+        let (hold, let_go) = mpsc::channel();
+        let door = Arc::new(Door { reached, let_go: Mutex::new(let_go) });
+        let long = Long { part: Part { door: Some(door) } };
+        let runtime = many_threads();
+        let loading = cache.clone();
+        let caller = runtime.spawn(async move {
+            loading.aget_or_set("key", Timeout::Forever, || async { long }).await.map(drop)
+        });
+        is_reached.recv().expect("it is encoded as it is stored");
+        let deleting = cache.clone();
+        let mut delete: loads_rig::Asked<bool> = Box::pin(async move { deleting.adelete("key").await });
+        assert!(poll(&mut delete).is_pending(), "it waits");
+        drop(hold);
+        without_runtime(delete).expect("it needs no runtime");
+        assert!(!without_runtime(cache.ahas_key("key")).expect("memory answers"), "it has the last word");
+        runtime.block_on(caller).expect("no panic").expect("a loader that works");
+        assert_eq!(cache.stats().loading, 0);
+    });
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use cache_core::{Cache, ErrorKind, Life, Loaded, OnDecodeError, Timeout};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use loads_rig::{Rig, Source, finished, near_and_far};
 
@@ -246,5 +246,78 @@ async fn jitter_is_taken_off_the_life_by_the_call_or_else_by_the_alias() {
         let of_call = lives(&rig, Some(0.1)).await;
         assert!(of_call[0] >= 54 * MINUTE / 60 && of_call[0] < of_call[99], "{:?}", of_call[0]);
         assert_eq!(lives(&rig, Some(0.0)).await, [MINUTE; 100]);
+    }
+}
+
+#[tokio::test]
+async fn what_a_loader_says_of_a_life_it_may_say_in_either_order() {
+    for rig in near_and_far() {
+        let cache = &rig.cache;
+        let of = |seconds| Some(Life::For(Duration::from_secs(seconds)));
+        let (short, long) = (Duration::from_secs(5), 2 * MINUTE);
+        assert_eq!(life_of(cache, Loaded::new(None).none_for(short).timeout(long)).await, of(5));
+        assert_eq!(life_of(cache, Loaded::new(None).timeout(long).none_for(short)).await, of(5));
+        assert_eq!(life_of(cache, Loaded::new(Some(1)).none_for(short).timeout(long)).await, of(120));
+        assert_eq!(life_of(cache, Loaded::new(Some(1)).timeout(long).none_for(short)).await, of(120));
+        // Of the same word the last holds.
+        assert_eq!(life_of(cache, Loaded::new(Some(1)).timeout(short).timeout(long)).await, of(120));
+        assert_eq!(life_of(cache, Loaded::new(None).none_for(short).none_for(long)).await, of(120));
+        // What is not to be stored is not, whatever else is said.
+        assert_eq!(life_of(cache, Loaded::not_stored(None).none_for(short).timeout(long)).await, None);
+        assert_eq!(life_of(cache, Loaded::not_stored(None).timeout(long).none_for(short)).await, None);
+        assert_eq!(life_of(cache, Loaded::not_stored(Some(1)).timeout(Timeout::Forever)).await, None);
+        rig.is_at_rest().await;
+    }
+}
+
+/// Some of them do not survive their own serde form, which is an integer.
+#[derive(Clone, Debug, PartialEq)]
+struct Natural(i64);
+
+impl Serialize for Natural {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Natural {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = i64::deserialize(deserializer)?;
+        if number < 0 { Err(de::Error::custom("it is negative")) } else { Ok(Self(number)) }
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_its_own_type_refuses_is_an_error_of_the_codec() {
+    for rig in near_and_far() {
+        let cache = &rig.cache;
+        let one = cache.aget_or_set("key", Timeout::Forever, || async { Natural(-1) }).await;
+        assert_eq!(one.expect_err("it is refused").kind(), ErrorKind::Codec);
+
+        let loader = |missing: Vec<String>| async {
+            let number = |key: String| {
+                let number = if key == "bad" { -1 } else { 1 };
+                (key, Natural(number))
+            };
+            missing.into_iter().map(number).collect::<HashMap<_, _>>()
+        };
+        let many = cache.get_or_set_many(["good", "bad"], Timeout::Forever, loader).await;
+        let many = many.expect_err("one is refused");
+        let failed: Vec<_> = many.failures().iter().map(|(at, error)| (*at, error.kind())).collect();
+        assert_eq!(failed, [(1, ErrorKind::Codec)]);
+        let good = cache.aget::<Natural>("good").await.expect("a healthy store");
+        assert_eq!(good, Some(Natural(1)), "it fails alone");
+        rig.is_at_rest().await;
+    }
+}
+
+/// Keys are user data, and a `Debug` ends up in logs.
+#[test]
+fn what_is_about_to_be_loaded_does_not_show_its_keys() {
+    let rig = Rig::near();
+    let one = rig.cache.load("secret").timeout(MINUTE);
+    let many = rig.cache.load_many(["secret", "more secret"]).timeout(MINUTE);
+    for text in [format!("{one:?}"), format!("{one:#?}"), format!("{many:?}"), format!("{many:#?}")] {
+        assert!(text.starts_with("Load") && !text.contains("secret"), "{text}");
     }
 }

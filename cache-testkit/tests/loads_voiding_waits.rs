@@ -5,14 +5,15 @@ mod loads_voiding_rig;
 
 use std::time::Duration;
 
-use cache_core::{ErrorKind, Timeout};
+use cache_core::{Batch, ErrorKind, Timeout};
+use cache_mem::MemSettings;
 use cache_testkit::Gate;
 use tokio::runtime::Builder;
 use tokio::task::JoinHandle;
 
 use loads_voiding_rig::write::{Via, WRITTEN, Write};
 use loads_voiding_rig::{
-    ALMOST, DEADLINE, HeldLoad, KEY, PUBLISHES, Rig, Shape, hold_load, ms, settle, values,
+    ALMOST, DEADLINE, HeldLoad, KEY, OTHER, PUBLISHES, Rig, Shape, hold_load, ms, settle, values,
 };
 
 const LOADED: i64 = 100;
@@ -32,7 +33,10 @@ fn waiting() -> impl Iterator<Item = (Write, bool)> {
 
 /// A rig with a deadline, and something to move to the key.
 async fn rig(write: Write, tokens: bool) -> Rig {
-    let rig = Rig::with(tokens, |builder| builder.deadline(DEADLINE));
+    filled(write, Rig::with(tokens, |builder| builder.deadline(DEADLINE))).await
+}
+
+async fn filled(write: Write, rig: Rig) -> Rig {
     if let Some(version) = write.source() {
         let source = rig.elsewhere.at_version(version);
         source.aset(KEY, &WRITTEN, Timeout::Forever).await.expect("a healthy store");
@@ -164,5 +168,64 @@ fn it_goes_on_when_the_runtime_of_the_publish_stands_still() {
             assert_eq!(rig.cache.stats().publishes_failed, 1, "{kind:?}: it is counted once");
             assert!(rig.is_quiet());
         });
+    }
+}
+
+/// The value of each key is sent by itself, and that of the key beside it first.
+#[test]
+fn once_it_has_gone_on_nothing_more_of_the_batch_is_sent() {
+    let runtime = || Builder::new_current_thread().build().expect("a runtime");
+    for (kind, tokens) in waiting() {
+        let (still, running) = (runtime(), runtime());
+        let rig = Rig::over(
+            &MemSettings::default(),
+            |promised| promised.write_batch(Batch::new(1)).tokens(tokens),
+            |builder| builder.deadline(DEADLINE),
+        );
+        let rig = still.block_on(filled(kind, rig));
+        let (load, publish) = still.block_on(async {
+            let mut load = hold_load(&rig.cache, Shape::Batch, &[OTHER, KEY], LOADED);
+            load.has_begun().await;
+            let publish = rig.hold_publish();
+            load.end_loader();
+            publish.reached(1).await;
+            (load, publish)
+        });
+        running.block_on(async {
+            let writer = write(&rig, kind, 10 * DEADLINE);
+            settle().await;
+            // The store has answered, but the load gets no turn to hear of it.
+            publish.open();
+            rig.clock.pass(DEADLINE + SLACK + GRACE + ms(1)).await;
+            assert!(writer.is_finished(), "{kind:?}: in time");
+            assert_eq!(writer.await.expect("no panic"), applied(kind).1, "{kind:?}");
+        });
+        still.block_on(async {
+            settle().await;
+            assert_eq!(rig.stored(KEY).await, applied(kind).0, "{kind:?}: it has the last word");
+            let got = values(load.caller).await;
+            assert_eq!((*got[KEY], *got[OTHER]), (LOADED, LOADED), "{kind:?}");
+            assert!(rig.is_quiet());
+        });
+    }
+}
+
+/// Where no operation has a deadline, a publish has that of the loads.
+#[tokio::test]
+async fn it_goes_on_without_any_deadline_of_the_alias() {
+    for (kind, tokens) in waiting() {
+        let rig = filled(kind, Rig::with(tokens, |builder| builder.load_deadline(DEADLINE))).await;
+        let (load, _publish) = stalled_publish(&rig, Shape::One).await;
+        let (sent, cache) = (rig.faulty.begun(kind.call()), rig.cache.clone());
+        let writer = tokio::spawn(async move { kind.run(&cache, Via::Same).await });
+        rig.clock.pass(ALMOST).await;
+        assert_eq!(rig.faulty.begun(kind.call()), sent, "{kind:?}: it waits");
+        rig.clock.pass(GRACE + ms(1)).await;
+        assert!(writer.is_finished() && load.caller.is_finished(), "{kind:?}: they go on");
+        let (stored, outcome) = applied(kind);
+        assert_eq!(writer.await.expect("no panic"), outcome, "{kind:?}");
+        assert_eq!(*values(load.caller).await[KEY], LOADED);
+        assert_eq!(rig.stored(KEY).await, stored, "{kind:?}: the publish was given up");
+        assert!(rig.is_quiet());
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "not every test needs all of it")]
 
+pub(crate) mod counted;
 pub(crate) mod write;
 
 use std::collections::HashMap;
