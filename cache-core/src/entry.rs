@@ -159,6 +159,17 @@ impl Entry {
         }
     }
 
+    /// The shared value, if it is a `T` as it stands.
+    pub(crate) fn shared_as<T: Value>(&self) -> Option<Arc<T>> {
+        match &self.0 {
+            Repr::Integer(_) => None,
+            Repr::Shared(stored) => {
+                let any: Arc<dyn Any + Send + Sync> = Arc::<dyn Stored>::clone(stored);
+                any.downcast().ok()
+            }
+        }
+    }
+
     /// The value, cloned if it is a `T` already.
     ///
     /// # Errors

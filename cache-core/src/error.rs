@@ -211,8 +211,9 @@ impl Error {
     }
 
     /// What a loader failed with, if this is an error of a load and that was
-    /// an `E`; of a bulk call, what the first of its failures has. (A wrapper such
-    /// as `anyhow::Error` hides its own type; [`source`](StdError::source) has it.)
+    /// an `E`; of a bulk call, what the first of its failures has. Of a load
+    /// within the loader, whose error it passed on, what that failed with. (Of an
+    /// `anyhow::Error` only the text is left, in [`source`](StdError::source).)
     ///
     /// ```
     /// # use cache_core::{Cache, ErrorKind, Timeout};
@@ -230,7 +231,9 @@ impl Error {
             return first.loader_error();
         }
         let is_of_a_loader = matches!(self.kind(), ErrorKind::Load | ErrorKind::Recursion);
-        self.source().filter(|_| is_of_a_loader)?.downcast_ref()
+        let source = self.source().filter(|_| is_of_a_loader)?;
+        // A load within the loader may have been what failed.
+        source.downcast_ref().or_else(|| source.downcast_ref::<Self>()?.loader_error())
     }
 
     /// Whether the same call may succeed a little later, nothing else changed.

@@ -145,7 +145,8 @@ impl Cache {
 
     /// The same cache with another deadline for each operation.
     ///
-    /// A clear is not bound by it, but ends when it makes no progress. One
+    /// A clear is not bound by it, but ends when it makes no progress; a load is
+    /// bound by its `load_deadline`, and only its read and its write by this. One
     /// exchange with a server stays bound by the deadline of the alias, so a
     /// longer one here gives time to operations of many exchanges.
     #[must_use]

@@ -1,6 +1,9 @@
 //! What a write does to loads: none of them brings back what it replaced.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use smallvec::SmallVec;
 
@@ -48,10 +51,28 @@ impl Cache {
             match self.alias.timer.limit(until, flight.outcome()).await {
                 Ok(_) => {}
                 Err(Expiry::Elapsed) => self.expire(flight),
-                // Without a runtime of one's own there is only that of the load.
-                Err(_) => drop(flight.outcome().await),
+                Err(_) => self.published_by_looking(flight, until).await,
             }
         }
+    }
+
+    /// Without a runtime nobody would wake the caller in time, so it looks again
+    /// and again. What is stored in memory is there in a moment.
+    async fn published_by_looking(&self, flight: &Arc<Flight>, until: Tick) {
+        let mut outcome = pin!(flight.outcome());
+        poll_fn(|context| {
+            if outcome.as_mut().poll(context).is_ready() {
+                return Poll::Ready(());
+            }
+            if self.alias.clock.precise() >= until {
+                self.expire(flight);
+                return Poll::Ready(());
+            }
+            std::thread::yield_now();
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
     }
 }
 

@@ -99,7 +99,7 @@ pub(crate) struct Stamp(u64);
 
 /// What becomes of a caller who misses a key.
 #[derive(Debug)]
-pub(crate) enum Joined<K, V: Clone> {
+pub(crate) enum Joined<K, V> {
     /// The caller has to load.
     Claimed {
         /// To be handed to the task that loads.
@@ -115,7 +115,7 @@ pub(crate) enum Joined<K, V: Clone> {
 
 /// The duty to end a flight, whatever happens to the task that has it.
 #[derive(Debug)]
-pub(crate) struct Claim<K, V: Clone> {
+pub(crate) struct Claim<K, V> {
     flights: Arc<Flights<K, V>>,
     flight: Arc<Flight<K, V>>,
     is_ended: bool,
@@ -274,7 +274,7 @@ impl<K: Hash + Eq, V: Clone> Flights<K, V> {
     }
 }
 
-impl<K, V: Clone> Flights<K, V> {
+impl<K, V> Flights<K, V> {
     fn end(&self, flight: &Arc<Flight<K, V>>, outcome: Option<V>) -> bool {
         let mut shard = self.shard(flight.hash);
         let was_over = flight.is_over.swap(true, Ordering::Relaxed);
@@ -283,18 +283,13 @@ impl<K, V: Clone> Flights<K, V> {
         drop(shard);
         self.claims.fetch_sub(1, Ordering::SeqCst);
         if !was_over {
-            // One that is dropped while it publishes has something to tell.
-            flight.conclude(
-                outcome.or_else(|| publishing.as_ref().map(|publishing| publishing.loaded.clone())),
-            );
+            flight.conclude(outcome);
         }
         // A value that panics when it is dropped has kept nobody waiting.
         drop((joinable, publishing));
         !was_over
     }
-}
 
-impl<K, V> Flights<K, V> {
     fn leave(&self, flight: &Arc<Flight<K, V>>) {
         let mut shard = self.shard(flight.hash);
         let is_last = flight.waiters.fetch_sub(1, Ordering::Relaxed) == 1;
@@ -425,7 +420,7 @@ impl<K, V> Flight<K, V> {
 }
 
 /// The task was dropped before it ended the flight.
-impl<K, V: Clone> Drop for Claim<K, V> {
+impl<K, V> Drop for Claim<K, V> {
     fn drop(&mut self) {
         if !self.is_ended {
             self.flights.end(&self.flight, None);

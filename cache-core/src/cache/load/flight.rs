@@ -94,7 +94,7 @@ impl Cache {
         for claimed in claims {
             let probe = if claimed.look_again { self.alias.store.probe(&claimed.key()) } else { Probe::Miss };
             match probe {
-                Probe::Hit(entry) => missing.extend(self.unless_there(claimed, entry, read_as)),
+                Probe::Hit(entry) => missing.extend(self.unless_there(claimed, &entry, read_as)),
                 Probe::Miss => missing.push(claimed),
                 Probe::Await => again.push(claimed),
             }
@@ -111,7 +111,7 @@ impl Cache {
         drop(keys);
         for (claimed, found) in again.into_iter().zip(found) {
             match found {
-                Ok(Some(found)) => missing.extend(self.unless_there(claimed, found.entry, read_as)),
+                Ok(Some(found)) => missing.extend(self.unless_there(claimed, &found.entry, read_as)),
                 Err(error) if !self.counts_as_miss(&error) => {
                     claimed.claim.end(Outcome::Failed(error));
                 }
@@ -122,9 +122,9 @@ impl Cache {
     }
 
     /// The claim, if what is there is not what it wants.
-    fn unless_there(&self, claimed: Claimed, entry: Entry, read_as: ReadAs) -> Option<Claimed> {
-        let Some(value) = read_as(entry, &self.alias.format) else { return Some(claimed) };
-        claimed.claim.end(Outcome::Value(value));
+    fn unless_there(&self, claimed: Claimed, there: &Entry, read_as: ReadAs) -> Option<Claimed> {
+        let Some(found) = read_as(there, &self.alias.format) else { return Some(claimed) };
+        claimed.claim.end(found);
         None
     }
 
@@ -172,7 +172,7 @@ impl Cache {
     /// told.
     fn publication(&self, claim: Claim, loaded: Loaded<Entry>, terms: &Terms) -> Option<Publication> {
         let (entry, keep) = loaded.into_parts();
-        let outcome = Outcome::Value(entry.clone());
+        let outcome = Outcome::Loaded(entry.clone());
         let Some(life) = terms.life(self, keep) else {
             claim.end(outcome);
             return None;

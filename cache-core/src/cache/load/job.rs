@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::codec::Format;
 use crate::entry::Entry;
 use crate::error::BoxError;
-use crate::loads::{IntoLoaded, Loaded};
+use crate::loads::{IntoLoaded, Loaded, Outcome};
 use crate::value::Value;
 
 /// Loads the values of these keys and answers them in the same order, `None`
@@ -18,9 +18,9 @@ pub(super) type Job = Box<dyn FnOnce(Vec<String>) -> Loading + Send>;
 
 type Loading = Pin<Box<dyn Future<Output = Result<Vec<Option<Loaded<Entry>>>, BoxError>> + Send>>;
 
-/// An entry of the store as the value that the loader would give, decoded once
-/// for all who wait; `None` if it is no such value.
-pub(super) type ReadAs = fn(Entry, &Format) -> Option<Entry>;
+/// An entry of the store for those who wait, `None` if it is no value of the
+/// loader's type.
+pub(super) type ReadAs = fn(&Entry, &Format) -> Option<Outcome>;
 
 /// The loader of one key, which it knows by itself.
 pub(super) fn of_one<L, E, F, Fut>(loader: F) -> Job
@@ -54,10 +54,11 @@ where
     })
 }
 
-pub(super) fn read_as<T: Value>(entry: Entry, format: &Format) -> Option<Entry> {
+pub(super) fn read_as<T: Value>(there: &Entry, format: &Format) -> Option<Outcome> {
     // In the task of a load a panic of the program's own code would be taken for its end.
-    let read = || entry.read_arc::<T>(format).ok().map(Entry::shared);
-    catch_unwind(AssertUnwindSafe(read)).ok().flatten()
+    let read = || there.clone().read_arc::<T>(format).ok().map(Entry::shared);
+    let decoded = catch_unwind(AssertUnwindSafe(read)).ok().flatten()?;
+    Some(Outcome::Found { decoded, there: there.clone() })
 }
 
 fn entry<L: IntoLoaded>(loaded: L) -> Loaded<Entry> {

@@ -20,7 +20,7 @@ use crate::cache::bulk::{BulkFuture, Failure, Partial, accepted};
 use crate::error::{BoxError, Operation, Result};
 use crate::key::Key;
 use crate::life::Timeout;
-use crate::loads::{IntoLoaded, Joined, LoadTask, Outcome, Stamp, Waiter};
+use crate::loads::{Answer, IntoLoaded, Joined, LoadTask, Stamp, Waiter};
 use crate::stats::Counter;
 use crate::value::Value;
 
@@ -101,6 +101,30 @@ impl Cache {
     }
 
     /// As [`get_or_set_many`](Self::get_or_set_many), for whoever wants to say more.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, Loaded, Timeout};
+    /// # use std::{collections::HashMap, time::Duration};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> cache_core::Result<()> {
+    /// # let cache = Cache::new(cache_mem::MemStore::new());
+    /// let names = cache
+    ///     .load_many(["user:1", "user:2"])
+    ///     .timeout(Duration::from_secs(600))
+    ///     .run(|missing| async move {
+    ///         let found = |key: &str| (key == "user:1").then(|| "Ada".to_owned());
+    ///         let known = |key: String| {
+    ///             let name = Loaded::new(found(&key)).none_for(Duration::from_secs(5));
+    ///             (key, name)
+    ///         };
+    ///         missing.into_iter().map(known).collect()
+    ///     })
+    ///     .await?;
+    /// assert_eq!(names["user:1"].as_deref(), Some("Ada"));
+    /// assert_eq!(*names["user:2"], None);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn load_many<I: IntoIterator>(&self, keys: I) -> LoadMany<'_, I::Item> {
         LoadMany { cache: self, keys: keys.into_iter().collect(), terms: Terms::default() }
     }
@@ -206,7 +230,7 @@ impl<K> fmt::Debug for LoadMany<'_, K> {
 }
 
 /// What is known of one key of the call: nothing there, a value, a failure.
-type Answer<T> = Result<Option<Arc<T>>>;
+type Known<T> = Result<Option<Arc<T>>>;
 
 /// A key that has to be loaded, by whomever.
 struct Wanted<'a> {
@@ -217,7 +241,7 @@ struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    fn answer<T>(&self, answers: &mut [Answer<T>], answer: &Answer<T>) {
+    fn answer<T>(&self, answers: &mut [Known<T>], answer: &Known<T>) {
         for position in &self.positions {
             answers[*position].clone_from(answer);
         }
@@ -245,7 +269,7 @@ impl Cache {
     {
         terms.check().map_err(|error| self.failed(Operation::GetOrSetMany, error))?;
         let names = self.names(Operation::GetOrSetMany, &keys)?;
-        let mut answers: Vec<Answer<T>> =
+        let mut answers: Vec<Known<T>> =
             names.iter().map(|name| name.as_ref().map(|_| None).map_err(Clone::clone)).collect();
         let wanted = self.read_first(&names, &mut answers).await;
         if !wanted.is_empty() {
@@ -267,7 +291,7 @@ impl Cache {
     async fn read_first<'n, T: Value>(
         &'n self,
         names: &'n [Result<Cow<'_, str>>],
-        answers: &mut [Answer<T>],
+        answers: &mut [Known<T>],
     ) -> Vec<Wanted<'n>> {
         let seen = accepted(names).map(|(position, name)| {
             let key = Key::new(&self.space, name);
@@ -297,7 +321,7 @@ impl Cache {
         &self,
         keys: &[K],
         mut wanted: Vec<Wanted<'_>>,
-        answers: &mut [Answer<T>],
+        answers: &mut [Known<T>],
         job: Job,
         terms: &Terms,
     ) {
@@ -320,15 +344,14 @@ impl Cache {
             }
             wanted = Vec::new();
             for Awaited { wanted: key, waiter, is_own } in awaited {
-                let answer = match self.landing(&waiter, patience).await {
-                    Ok(Some(Outcome::Value(entry))) => match entry.read_arc(&self.alias.format) {
-                        Ok(value) => Ok(Some(value)),
-                        Err(undecodable) if is_own => Err(undecodable.into()),
-                        Err(undecodable) => self.undecodable(undecodable),
-                    },
-                    Ok(Some(Outcome::Failed(error))) | Err(error) => Err(error),
+                let outcome = self.landing(&waiter, patience).await;
+                let answer = match outcome.map(|it| it.map(|it| it.answer(&self.alias.format))) {
+                    Ok(Some(Answer::Value(value))) => Ok(Some(value)),
+                    Ok(Some(Answer::Failed(error))) | Err(error) => Err(error),
+                    Ok(Some(Answer::Undecodable(undecodable))) if is_own => Err(undecodable.into()),
+                    Ok(Some(Answer::Undecodable(undecodable))) => self.undecodable(undecodable),
                     Ok(None) if job.is_none() => Err(no_task()),
-                    Ok(Some(Outcome::LeftOut) | None) => Ok(None),
+                    Ok(Some(Answer::LeftOut) | None) => Ok(None),
                 };
                 key.answer(answers, &answer);
                 if matches!(answer, Ok(None)) && !is_own && job.is_some() {
@@ -342,7 +365,7 @@ impl Cache {
         &self,
         keys: &[K],
         wanted: Vec<Wanted<'n>>,
-        answers: &mut [Answer<T>],
+        answers: &mut [Known<T>],
         terms: &Terms,
     ) -> (Vec<Awaited<'n>>, Vec<Claimed>) {
         let task = Arc::<LoadTask>::default();

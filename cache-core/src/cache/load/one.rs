@@ -17,7 +17,7 @@ use crate::cache::read::Looked;
 use crate::error::{BoxError, Operation, Result};
 use crate::key::Key;
 use crate::life::Timeout;
-use crate::loads::{IntoLoaded, Joined, Outcome};
+use crate::loads::{Answer, IntoLoaded, Joined};
 use crate::stats::Counter;
 use crate::value::Value;
 
@@ -290,17 +290,16 @@ impl Cache {
                     waiter
                 }
             };
-            match self.landing(&waiter, patience).await? {
-                Some(Outcome::Value(entry)) => match entry.read_arc(format) {
-                    Ok(value) => return Ok(value),
-                    // What does not survive its own serde form.
-                    Err(undecodable) if job.is_none() => return Err(undecodable.into()),
-                    // Somebody else's value is no `T`: as a read of it would have been.
-                    Err(undecodable) => drop(self.undecodable::<T>(undecodable)?),
-                },
-                Some(Outcome::Failed(error)) => return Err(error),
+            let outcome = self.landing(&waiter, patience).await?;
+            match outcome.map(|outcome| outcome.answer(format)) {
+                Some(Answer::Value(value)) => return Ok(value),
+                Some(Answer::Failed(error)) => return Err(error),
+                // What does not survive its own serde form.
+                Some(Answer::Undecodable(undecodable)) if job.is_none() => return Err(undecodable.into()),
+                // Somebody else's value is no `T`: as a read of it would have been.
+                Some(Answer::Undecodable(undecodable)) => drop(self.undecodable::<T>(undecodable)?),
                 // Whoever loaded it has no value for us: so it is our turn.
-                Some(Outcome::LeftOut) | None => {}
+                Some(Answer::LeftOut) | None => {}
             }
             if job.is_none() {
                 return Err(no_task());

@@ -9,7 +9,6 @@ use futures::FutureExt as _;
 use super::job::ReadAs;
 use crate::cache::bulk::per_key;
 use crate::cache::{Cache, OnDecodeError};
-use crate::clock::Tick;
 use crate::entry::{Entry, NewEntry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
@@ -29,14 +28,33 @@ pub(super) struct Publication {
 enum Published {
     Stored,
     /// There is something that stays: this, if it is what callers want.
-    Refused(Option<Entry>),
+    Refused(Option<Outcome>),
     Failed(Error),
+}
+
+/// Counts what became of each and tells whoever waits, also when the task is
+/// dropped halfway.
+struct Settlement<'a> {
+    cache: &'a Cache,
+    publications: Vec<Publication>,
+    fates: Vec<Option<Published>>,
+    /// Why one has failed of which nothing is known.
+    otherwise: Error,
+}
+
+impl Drop for Settlement<'_> {
+    fn drop(&mut self) {
+        for (publication, fate) in self.publications.drain(..).zip(self.fates.drain(..)) {
+            let fate = fate.unwrap_or_else(|| Published::Failed(self.otherwise.clone()));
+            self.cache.settle(publication, fate);
+        }
+    }
 }
 
 /// What there was instead.
 enum Refusal {
     /// It stays, and callers get it if they can use it.
-    Stays(Option<Entry>),
+    Stays(Option<Outcome>),
     /// It cannot be decoded, and goes on this condition.
     Replaceable(When),
 }
@@ -57,8 +75,8 @@ impl Cache {
 
     /// When a publish that begins now has to be over.
     pub(super) fn publish_until(&self) -> u64 {
-        let until = |deadline| self.alias.clock.precise().after(deadline).after(SLACK);
-        self.deadline.map_or(Tick::NEVER, until).as_nanos()
+        let deadline = self.deadline.unwrap_or(self.alias.load_deadline);
+        self.alias.clock.precise().after(deadline).after(SLACK).as_nanos()
     }
 
     /// Stores the values, each if there is none, and tells whoever waits: of
@@ -67,34 +85,35 @@ impl Cache {
         if publications.is_empty() {
             return;
         }
-        let mut fates: Vec<Option<Published>> = publications.iter().map(|_| None).collect();
-        let work = self.bounded(self.try_publish(&publications, read_as, &mut fates));
-        let failure = match AssertUnwindSafe(work).catch_unwind().await {
+        let fates = publications.iter().map(|_| None).collect();
+        let dropped = Error::new(ErrorKind::Closed, "the task was dropped before it had stored the value");
+        let mut settlement = Settlement { cache: self, publications, fates, otherwise: dropped };
+        let work = self.try_publish(&settlement.publications, read_as, &mut settlement.fates);
+        settlement.otherwise = match AssertUnwindSafe(self.bounded(work)).catch_unwind().await {
             Ok(Ok(())) => Error::of(ErrorKind::Deadline),
             Ok(Err(error)) => error,
             Err(_) => Error::new(ErrorKind::Codec, "it panicked when it was to be stored"),
         };
-        for (Publication { claim, entry, .. }, fate) in publications.into_iter().zip(fates) {
-            let counters = &self.alias.counters;
-            let entry = match fate.unwrap_or_else(|| Published::Failed(failure.clone())) {
-                Published::Stored => {
-                    counters.count(Counter::Writes);
-                    entry
+    }
+
+    fn settle(&self, Publication { claim, entry, .. }: Publication, fate: Published) {
+        let counters = &self.alias.counters;
+        match fate {
+            Published::Stored => {
+                counters.count(Counter::Writes);
+                claim.end(Outcome::Loaded(entry));
+            }
+            Published::Refused(there) => {
+                counters.count(Counter::PublishesRefused);
+                claim.end(there.unwrap_or(Outcome::Loaded(entry)));
+            }
+            Published::Failed(error) => {
+                self.tell_of_failed_publish(&error);
+                // Who ended it because it was late has counted that.
+                if claim.end(Outcome::Loaded(entry)) {
+                    counters.count(Counter::PublishesFailed);
                 }
-                Published::Refused(there) => {
-                    counters.count(Counter::PublishesRefused);
-                    there.unwrap_or(entry)
-                }
-                Published::Failed(error) => {
-                    self.tell_of_failed_publish(&error);
-                    // Who ended it because it was late has counted that.
-                    if claim.end(Outcome::Value(entry)) {
-                        counters.count(Counter::PublishesFailed);
-                    }
-                    continue;
-                }
-            };
-            claim.end(Outcome::Value(entry));
+            }
         }
     }
 
@@ -135,8 +154,9 @@ impl Cache {
     ) -> Result<Refusal> {
         // If it is gone again, what was loaded may be older than that.
         let Some(found) = there? else { return Ok(Refusal::Stays(None)) };
-        if let Some(value) = read_as(found.entry, &self.alias.format) {
-            return Ok(Refusal::Stays(Some(value)));
+        let there = read_as(&found.entry, &self.alias.format);
+        if there.is_some() {
+            return Ok(Refusal::Stays(there));
         }
         // It may be what another handle of the alias has just written.
         if self.alias.on_decode_error == OnDecodeError::Error || publication.claim.is_voided() {
@@ -170,12 +190,16 @@ impl Cache {
         for chunk in tries.chunks(self.alias.capabilities.write_batch.keys) {
             let in_time = |(place, _): &&(usize, When)| publications[*place].is_in_time();
             let chunk: Vec<_> = chunk.iter().filter(in_time).collect();
-            let outcomes = if let [only] = chunk[..] {
-                let (key, value, write) = item(only);
-                vec![store.aset(&key, &value, write).await]
-            } else {
-                let items: Vec<_> = chunk.iter().copied().map(item).collect();
-                per_key(store.set_many(&items).await, chunk.len())
+            let outcomes = match chunk[..] {
+                [] => continue,
+                [only] => {
+                    let (key, value, write) = item(only);
+                    vec![store.aset(&key, &value, write).await]
+                }
+                _ => {
+                    let items: Vec<_> = chunk.iter().copied().map(item).collect();
+                    per_key(store.set_many(&items).await, chunk.len())
+                }
             };
             for ((place, _), outcome) in chunk.into_iter().zip(outcomes) {
                 fates[*place] = Some(match outcome {
