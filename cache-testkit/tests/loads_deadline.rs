@@ -186,6 +186,34 @@ async fn a_hanging_loader_of_a_batch_fails_its_keys_and_no_others() {
     }
 }
 
+/// Its time is that of the whole call, however much of it one key has taken.
+#[tokio::test]
+async fn a_batch_with_less_time_leaves_what_others_load_at_its_own_deadline() {
+    for rig in near_and_far() {
+        let (first, second) = (Source::held(), Source::held());
+        let others = [rig.spawn("a", &first, 1), rig.spawn("b", &second, 2)];
+        rig.turns().await;
+        let cache = rig.cache.clone();
+        let batch = tokio::spawn(async move {
+            let loader = async |_| Ok::<_, cache_core::Error>(HashMap::<String, i32>::new());
+            cache.load_many(["a", "b"]).load_deadline(ms(100)).try_run_partial(loader).await
+        });
+        rig.clock.pass(ms(90)).await;
+        first.let_go();
+        rig.turns().await;
+        assert!(!batch.is_finished());
+        rig.clock.pass(ms(10) + GRACE).await;
+        let partial = finished(batch).await.expect("it is open");
+        assert_eq!((*partial.found["a"], partial.failed.len()), (1, 1));
+        assert_eq!((partial.failed[0].0, partial.failed[0].1.kind()), ("b", ErrorKind::Deadline));
+        second.let_go();
+        for (other, value) in others.into_iter().zip([1, 2]) {
+            assert_eq!(*finished(other).await.expect("it goes on"), value);
+        }
+        rig.is_at_rest().await;
+    }
+}
+
 /// A deadline of zero leaves no time for anything that has to be awaited.
 #[tokio::test]
 async fn a_load_deadline_of_zero_hangs_nobody() {
@@ -210,6 +238,24 @@ async fn the_deadline_of_the_handle_does_not_end_a_loader() {
         assert!(!call.is_finished());
         source.let_go();
         assert_eq!(*finished(call).await.expect("it had time"), 1);
+        rig.is_at_rest().await;
+    }
+}
+
+/// To store a value takes as long as the alias says, for all who wait for it.
+#[tokio::test]
+async fn the_deadline_of_the_handle_is_not_that_of_storing_the_value() {
+    for own in [ms(20), ms(60_000)] {
+        let rig = Rig::with(true, |builder| builder.deadline(ms(100)));
+        let gate = rig.faulty.on([Call::Set]).pause();
+        let cache = rig.cache.with_deadline(own);
+        let call = tokio::spawn(async move { cache.aget_or_set("key", Timeout::Forever, async || 1).await });
+        gate.reached(1).await;
+        rig.clock.pass(ms(99)).await;
+        assert_eq!((call.is_finished(), rig.cache.stats().publishes_failed), (false, 0));
+        rig.clock.pass(ms(1) + GRACE).await;
+        assert_eq!((call.is_finished(), rig.cache.stats().publishes_failed), (true, 1));
+        assert_eq!(*finished(call).await.expect("it was loaded"), 1);
         rig.is_at_rest().await;
     }
 }

@@ -7,7 +7,7 @@ use std::task::Poll;
 use cache_core::{ErrorKind, Timeout};
 use cache_testkit::Call;
 
-use loads_rig::{Asked, LOAD_DEADLINE, Rig, Source, finished, ms, near_and_far, poll};
+use loads_rig::{Asked, GRACE, LOAD_DEADLINE, Rig, Source, finished, ms, near_and_far, poll};
 
 /// How long each call into the store takes, before and after its work, so that
 /// there is something to be dropped at.
@@ -245,6 +245,23 @@ async fn giving_up_a_load_gives_up_the_loads_within_it() {
         call.abort();
         rig.turns().await;
         assert_eq!((source.alive(), rig.cache.stats().loading), (0, 0));
+        rig.is_at_rest().await;
+    }
+}
+
+/// Nobody else keeps its time: the task has to end itself.
+#[tokio::test]
+async fn a_hanging_loader_whose_caller_is_never_polled_again_is_dropped_at_its_deadline() {
+    for rig in near_and_far() {
+        let hangs = Source::held();
+        let mut parked = rig.ask("key", &hangs, 1);
+        assert!(poll(&mut parked).is_pending());
+        rig.clock.pass(LOAD_DEADLINE.saturating_sub(ms(1))).await;
+        assert_eq!((hangs.alive(), rig.cache.stats().loading), (1, 1));
+        rig.clock.pass(ms(1) + GRACE).await;
+        let stats = rig.cache.stats();
+        assert_eq!((hangs.alive(), stats.loading, stats.loads_timed_out), (0, 0, 1));
+        drop(parked);
         rig.is_at_rest().await;
     }
 }

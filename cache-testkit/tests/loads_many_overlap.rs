@@ -171,6 +171,36 @@ async fn a_batch_whose_loader_has_not_run_loads_what_the_other_leaves_out() {
     assert_eq!(source.asked(), [vec!["a", "b", "c"], vec!["c", "a"]]);
 }
 
+/// As a read of it would have been: a miss that is counted, and loaded if the
+/// loader has not run for the rest.
+#[tokio::test]
+async fn a_batch_loads_what_another_loads_as_another_type() {
+    let (rig, hold) = (Rig::new(), Hold::new());
+    let cache = rig.cache();
+    let texts = batch(&cache, ["a"], Source::new().held(&hold));
+    hold.reached().await;
+    let waiting = [vec!["a"], vec!["a", "b"]].map(|keys| {
+        let cache = cache.clone();
+        tokio::spawn(async move {
+            let loader = async |missing: Vec<String>| missing.into_iter().map(|key| (key, 7_i64)).collect();
+            cache.get_or_set_many(keys, Timeout::Default, loader).await
+        })
+    });
+    rig.settle().await;
+    assert_eq!((cache.stats().load_waits, cache.stats().misses), (2, 4));
+    hold.release();
+    assert_eq!(sorted(&had(texts).await), [("a", "loaded a")]);
+    let [alone, beside]: [HashMap<_, Arc<i64>>; 2] = {
+        let [alone, beside] = waiting;
+        [had(alone).await, had(beside).await]
+    };
+    assert_eq!((alone.len(), alone.get("a").map(|value| **value)), (1, Some(7)));
+    assert_eq!((beside.len(), beside.get("b").map(|value| **value)), (1, Some(7)), "its loader has run");
+    let stats = cache.stats();
+    assert_eq!((stats.loads, stats.misses), (3, 6));
+    assert_eq!(stats.undecodable.iter().map(|(_, times)| times).sum::<u64>(), 2);
+}
+
 #[tokio::test]
 async fn a_batch_whose_loader_has_run_goes_without_what_the_other_leaves_out() {
     let (rig, source) = (Rig::new(), Source::new());

@@ -194,6 +194,22 @@ async fn of_the_chunks_of_a_write_one_may_fail() {
     assert_eq!((cache.stats().writes, cache.stats().publishes_failed), (4, 2));
 }
 
+/// What is there is looked at by as many keys at once as the store takes.
+#[tokio::test]
+async fn what_came_meanwhile_is_read_in_the_batches_of_the_store() {
+    let (rig, source, hold) = (Rig::with_batches(2), Source::new(), Hold::new());
+    let cache = rig.cache();
+    let task = load(&cache, source.held(&hold));
+    hold.reached().await;
+    for key in KEYS {
+        rig.elsewhere().aset(key, "newer", Timeout::Forever).await.expect("memory takes it");
+    }
+    hold.release();
+    let found = task.await.expect("no panic").expect("nothing fails");
+    assert_eq!(sorted(&found), KEYS.map(|key| (key, "newer")));
+    assert_eq!((cache.stats().publishes_refused, cache.stats().publishes_failed), (3, 0));
+}
+
 #[tokio::test]
 async fn a_write_that_stalls_keeps_callers_no_longer_than_its_deadline() {
     let (rig, source) = (Rig::new(), Source::new());

@@ -5,12 +5,12 @@ mod loads_voiding_rig;
 
 use std::sync::Arc;
 
-use cache_core::{ErrorKind, OnDecodeError};
+use cache_core::{Cache, ErrorKind, OnDecodeError};
 use cache_mem::{MemSettings, Values};
-use cache_testkit::{Call, Gate};
+use cache_testkit::{Call, Faulty, Gate, Lesser, ManualClock};
 
 use loads_voiding_rig::counted::{Counted, decoded};
-use loads_voiding_rig::{HeldLoad, KEY, OTHER, Rig, Shape, settle, values};
+use loads_voiding_rig::{DEADLINE, HeldLoad, KEY, OTHER, Rig, Shape, VERSION, ms, settle, values};
 
 const LOADED: i64 = 100;
 const ANEW: i64 = 200;
@@ -213,6 +213,24 @@ async fn a_store_that_promised_tokens_and_takes_none_keeps_what_it_has() {
     }
 }
 
+/// Writes do not wait where tokens are promised: what is removed unseen might be
+/// newer than what was loaded.
+#[tokio::test]
+async fn a_store_that_promised_tokens_and_gives_none_keeps_what_it_has() {
+    for shape in SHAPES {
+        let mut rig = Rig::new(false);
+        let store = Lesser::new(Arc::<Faulty>::clone(&rig.faulty), |promised| promised.tokens(true));
+        let clock = Arc::<ManualClock>::clone(&rig.clock);
+        rig.cache = Cache::builder(Arc::new(store)).clock(clock).version(VERSION).build();
+        let mut load = rig.loading(shape, LOADED).await;
+        rig.put_garbage(KEY).await;
+        load.end_loader();
+        assert_eq!(got(&rig, load).await, LOADED);
+        assert!(rig.is_there(KEY).await && rig.stored::<i64>(KEY).await.is_none(), "garbage still");
+        assert_eq!((counted(&rig, shape), rig.faulty.begun(Call::Delete)), ((0, 1, 0), 0));
+    }
+}
+
 #[tokio::test]
 async fn of_a_batch_without_tokens_one_that_cannot_be_removed_leaves_the_others_alone() {
     for doomed in [KEY, OTHER] {
@@ -249,5 +267,20 @@ async fn what_is_there_is_decoded_once_for_all_who_wait() {
             assert!(Arc::ptr_eq(&values(caller).await[KEY], &first), "they share it");
         }
         assert_eq!(decoded() - before, 1);
+    }
+}
+
+/// It was refused, whatever it was refused for.
+#[tokio::test]
+async fn what_is_refused_and_cannot_be_looked_at_in_time_has_been_refused() {
+    for shape in SHAPES {
+        let rig = Rig::with(true, |builder| builder.deadline(DEADLINE));
+        let load = rig.loading(shape, LOADED).await;
+        rig.put(KEY, 5_i64).await;
+        let (load, _look) = hold_look(&rig, load).await;
+        rig.clock.pass(DEADLINE + ms(12)).await;
+        assert_eq!(got(&rig, load).await, LOADED);
+        assert_eq!(rig.stored(KEY).await, Some(5_i64));
+        assert_eq!(counted(&rig, shape), (0, 1, 0));
     }
 }

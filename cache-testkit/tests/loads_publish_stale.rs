@@ -4,6 +4,7 @@
 mod loads_voiding_rig;
 
 use std::collections::HashMap;
+use std::future::pending;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,12 +13,14 @@ use cache_core::{
     OnError, Ping, Read, ReadFrom, Result, Scope, Timeout, When, Write,
 };
 use cache_mem::{MemSettings, Values};
-use cache_testkit::{Call, Faulty};
+use cache_testkit::{Call, Faulty, ManualClock};
+use tokio::sync::oneshot;
 
 use loads_voiding_rig::counted::{Counted, decoded};
-use loads_voiding_rig::{KEY, OTHER, Rig, Shape, hold_load, values};
+use loads_voiding_rig::{ALMOST, DEADLINE, KEY, OTHER, Rig, Shape, VERSION, hold_load, ms, settle, values};
 
-/// A store whose replicas have nothing yet; only the leader tells the truth.
+/// A store whose replicas have nothing yet; only the leader tells the truth, and
+/// gives a token to those who want one.
 #[derive(Debug)]
 struct Lagging {
     leader: Arc<Faulty>,
@@ -30,7 +33,14 @@ impl AsyncCache for Lagging {
     }
 
     async fn aget(&self, key: &Key<'_>, read: Read) -> Result<Option<Found>> {
-        if read.from == ReadFrom::Leader { self.leader.aget(key, read).await } else { Ok(None) }
+        if read.from != ReadFrom::Leader {
+            return Ok(None);
+        }
+        let found = self.leader.aget(key, read).await?;
+        Ok(found.map(|mut found| {
+            found.token = found.token.filter(|_| read.token);
+            found
+        }))
     }
 
     async fn aset(&self, key: &Key<'_>, value: &NewEntry<'_>, write: Write) -> Result<bool> {
@@ -93,7 +103,8 @@ impl AsyncCache for Lagging {
 fn lagging(settings: impl FnOnce(CacheBuilder) -> CacheBuilder) -> (Rig, Cache) {
     let rig = Rig::new(true);
     let store = Arc::new(Lagging { leader: Arc::clone(&rig.faulty) });
-    let cache = settings(Cache::builder(store).version(loads_voiding_rig::VERSION)).build();
+    let clock = Arc::<ManualClock>::clone(&rig.clock);
+    let cache = settings(Cache::builder(store).clock(clock).version(VERSION)).build();
     (rig, cache)
 }
 
@@ -132,6 +143,30 @@ async fn of_many_only_what_the_leader_has_not_is_loaded() {
     let got: HashMap<_, Arc<i64>> =
         cache.get_or_set_many([KEY, OTHER], Timeout::Default, none).await.expect("values");
     assert_eq!((*got[KEY], *got[OTHER], cache.stats().loads), (5, 100, 1));
+}
+
+/// What has been found keeps the loader of the rest no longer alive than those
+/// who wait for that.
+#[tokio::test]
+async fn of_many_the_loader_is_dropped_with_who_waits_for_what_the_leader_has_not() {
+    let (rig, cache) = lagging(|builder| builder);
+    rig.put(KEY, 5_i64).await;
+    let (alive, (says_began, began)) = (Arc::new(()), oneshot::channel());
+    let inside = Arc::clone(&alive);
+    let caller = tokio::spawn(async move {
+        let loader = |_| async move {
+            says_began.send(()).expect("the test waits for it");
+            pending::<()>().await;
+            drop(inside);
+            HashMap::<String, i64>::new()
+        };
+        cache.get_or_set_many([KEY, OTHER], Timeout::Default, loader).await
+    });
+    began.await.expect("the loader runs");
+    assert_eq!(Arc::strong_count(&alive), 2);
+    caller.abort();
+    settle().await;
+    assert_eq!(Arc::strong_count(&alive), 1, "the loader is dropped");
 }
 
 #[tokio::test]
@@ -210,5 +245,22 @@ async fn a_loader_may_load_what_the_leader_had_of_its_batch() {
         let got = got.expect("it is no circle");
         assert_eq!((*got[KEY], *got[OTHER]), (5, if is_deleted { 70 } else { 50 }));
         assert_eq!(cache.stats().loading, 0);
+    }
+}
+
+/// The look is a read like the first, with the same time.
+#[tokio::test]
+async fn when_the_leader_does_not_answer_in_time_the_read_has_failed() {
+    for on_error in [OnError::Error, OnError::Miss] {
+        let (rig, cache) = lagging(|builder| builder.deadline(DEADLINE).on_error(on_error));
+        rig.faulty.on([Call::Get]).times(1).stall();
+        let caller = tokio::spawn(async move { load(&cache, 100).await });
+        rig.clock.pass(ALMOST).await;
+        assert!(!caller.is_finished());
+        rig.clock.pass(ms(12)).await;
+        assert!(caller.is_finished(), "a read has no longer than that");
+        let (got, loads) = caller.await.expect("no panic");
+        let expected = if on_error == OnError::Miss { (Ok(100), 1) } else { (Err(ErrorKind::Deadline), 0) };
+        assert_eq!((got.map_err(|error| error.kind()), loads), expected);
     }
 }

@@ -160,6 +160,70 @@ fn a_caller_whose_load_went_with_a_runtime_is_told_so() {
     }
 }
 
+/// Polled where nothing keeps its time, it cannot wait, and its load goes on as
+/// long as somebody else does.
+#[test]
+fn a_caller_taken_out_of_every_runtime_is_told_so_at_once() {
+    for rig in near_and_far() {
+        within_patience(move || {
+            let runtime = one_thread();
+            let source = Source::held();
+            let (mut first, mut second) = (rig.ask("key", &source, 1), rig.ask("key", &source, 2));
+            runtime.block_on(async {
+                assert!(poll(&mut first).is_pending() && poll(&mut second).is_pending());
+                rig.turns().await;
+            });
+            let error = without_runtime(first).expect_err("nothing keeps its time");
+            assert_eq!(error.kind(), ErrorKind::Closed);
+            runtime.block_on(async {
+                rig.turns().await;
+                assert_eq!(source.alive(), 1, "somebody waits for it");
+                source.let_go();
+                assert_eq!(*second.await.expect("the load went on"), 1);
+                rig.is_at_rest().await;
+            });
+        });
+    }
+}
+
+/// Sent without waiting, it would come before what it is to remove. Nobody wakes
+/// it when the time of the publish is over: it sees that by itself.
+#[test]
+fn a_delete_outside_every_runtime_waits_for_a_publish_and_not_for_ever() {
+    for in_time in [false, true] {
+        let rig = Rig::far();
+        within_patience(move || {
+            let still = one_thread();
+            let gate = rig.faulty.on([Call::Set]).times(1).pause();
+            let entered = still.enter();
+            let caller = rig.spawn("key", &Source::open(), 1);
+            drop(entered);
+            still.block_on(gate.reached(1));
+            let outside = rig.cache.clone();
+            let deleted = thread::spawn(move || without_runtime(outside.adelete("key")));
+            for _ in 0..100 {
+                thread::yield_now();
+            }
+            assert!(!deleted.is_finished() && rig.faulty.begun(Call::Delete) == 0, "it waits");
+            if in_time {
+                gate.open();
+                still.block_on(async { assert_eq!(*finished(caller).await.expect("it was loaded"), 1) });
+            } else {
+                // What has the publish gets no turn to see that it is late.
+                rig.clock.advance(Duration::from_mins(1));
+            }
+            let deleted = deleted.join().expect("no panic").expect("a healthy store");
+            assert_eq!(deleted, in_time, "whether there was something to delete");
+            still.block_on(async {
+                gate.open();
+                rig.turns().await;
+                assert_eq!(rig.cache.aget::<i32>("key").await.expect("a healthy store"), None);
+                rig.is_at_rest().await;
+            });
+        });
+    }
+}
+
 /// A handle of it outlives a runtime, and whoever has it can still wait on it.
 #[test]
 fn a_load_on_a_runtime_that_has_ended_hangs_nobody() {
@@ -221,6 +285,61 @@ fn a_runtime_that_stands_still_keeps_others_waiting_for_the_load_deadline_at_mos
             });
         }
     }
+}
+
+/// Each keeps the time of the load itself, and not only as much as it has.
+#[test]
+fn a_runtime_that_stands_still_keeps_the_patient_no_longer_than_its_load_has_time() {
+    for rig in near_and_far() {
+        within_patience(move || {
+            let still = one_thread();
+            let mut parked = rig.ask("key", &Source::held(), 1);
+            still.block_on(async { assert!(poll(&mut parked).is_pending()) });
+            one_thread().block_on(async {
+                let cache = rig.cache.clone();
+                let patient = tokio::spawn(async move {
+                    cache.load("key").load_deadline(10 * LOAD_DEADLINE).run(async || 2).await
+                });
+                rig.clock.pass(LOAD_DEADLINE.saturating_sub(ms(1))).await;
+                assert!(!patient.is_finished());
+                rig.clock.pass(ms(1) + GRACE).await;
+                let error = finished(patient).await.expect_err("the loader got no turn");
+                assert_eq!(error.kind(), ErrorKind::Deadline);
+            });
+            drop(parked);
+            drop(still);
+            rig.leaves_nothing();
+        });
+    }
+}
+
+/// Nobody writes, so that only those who wait for the value keep its time.
+#[test]
+fn a_runtime_that_stands_still_while_it_stores_keeps_those_who_wait_no_longer_than_that_may_take() {
+    let deadline = ms(100);
+    let rig = Rig::with(true, |builder| builder.deadline(deadline));
+    within_patience(move || {
+        let still = one_thread();
+        let gate = rig.faulty.on([Call::Set]).times(1).pause();
+        let mut parked = rig.ask("key", &Source::open(), "parked".to_owned());
+        still.block_on(async {
+            while gate.held() == 0 {
+                assert!(poll(&mut parked).is_pending());
+                rig.turns().await;
+            }
+        });
+        one_thread().block_on(async {
+            let waits = rig.spawn("key", &Source::open(), "own".to_owned());
+            rig.clock.pass(deadline).await;
+            assert!(!waits.is_finished(), "its own runtime may yet end it");
+            rig.clock.pass(deadline).await;
+            assert_eq!(*finished(waits).await.expect("it was loaded"), "parked");
+            assert_eq!((rig.cache.stats().loading, rig.cache.stats().publishes_failed), (0, 1));
+        });
+        drop(parked);
+        drop(still);
+        rig.leaves_nothing();
+    });
 }
 
 /// The value is on its way when its runtime stops: it is what others get, and

@@ -4,7 +4,7 @@
 mod loads_voiding_rig;
 
 use cache_core::{ErrorKind, Loaded, Timeout};
-use cache_testkit::Gate;
+use cache_testkit::{Call, Gate};
 use tokio::task::JoinHandle;
 
 use loads_voiding_rig::write::{Via, WRITTEN, Write};
@@ -246,4 +246,30 @@ async fn one_that_is_about_to_replace_what_cannot_be_decoded_does_not_when_that_
         assert!(rig.is_quiet(), "nothing is left");
     })
     .await;
+}
+
+/// It voids what is on its way, and then does not remove it.
+#[tokio::test]
+async fn one_that_claims_after_a_clear_that_failed_finds_what_had_been_on_its_way() {
+    for shape in [Shape::One, Shape::Batch] {
+        let rig = Rig::new(true);
+        let first_read = rig.hold_read();
+        let mut late = rig.load(Shape::One, ANEW);
+        first_read.reached(1).await;
+        let publish = rig.hold_publish();
+        let mut load = rig.load(shape, LOADED);
+        load.end_loader();
+        publish.reached(1).await;
+        rig.faulty.on([Call::Clear]).times(1).fail(ErrorKind::Server);
+        let cache = rig.cache.clone();
+        let clear = tokio::spawn(async move { cache.aclear().await });
+        settle().await;
+        publish.open();
+        clear.await.expect("no panic").expect_err("it fails");
+        first_read.open();
+        late.end_loader();
+        end_all(&rig, late, LOADED).await;
+        end_all(&rig, load, LOADED).await;
+        assert_eq!(rig.cache.stats().loads, 1, "it looks again before it loads");
+    }
 }

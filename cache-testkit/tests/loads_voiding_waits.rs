@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cache_core::{Batch, ErrorKind, Timeout};
 use cache_mem::MemSettings;
-use cache_testkit::Gate;
+use cache_testkit::{Call, Gate};
 use tokio::runtime::Builder;
 use tokio::task::JoinHandle;
 
@@ -144,10 +144,13 @@ async fn one_with_less_time_ends_with_its_own_deadline_and_nothing_is_sent() {
 #[test]
 fn it_goes_on_when_the_runtime_of_the_publish_stands_still() {
     let runtime = || Builder::new_current_thread().build().expect("a runtime");
-    for (kind, tokens) in waiting() {
+    for (kind, tokens, shape) in waiting().flat_map(|(kind, tokens)| {
+        // Of a batch one is ended by the write, and the rest by their own runtime.
+        [Shape::One, Shape::Batch].map(|shape| (kind, tokens, shape))
+    }) {
         let (still, running) = (runtime(), runtime());
         let rig = still.block_on(rig(kind, tokens));
-        let (load, publish) = still.block_on(stalled_publish(&rig, Shape::One));
+        let (load, publish) = still.block_on(stalled_publish(&rig, shape));
         running.block_on(async {
             let waiter = hold_load(&rig.cache, Shape::One, &[KEY], -1);
             settle().await;
@@ -165,7 +168,8 @@ fn it_goes_on_when_the_runtime_of_the_publish_stands_still() {
             settle().await;
             assert_eq!(*values(load.caller).await[KEY], LOADED);
             assert_eq!(rig.stored(KEY).await, applied(kind).0, "{kind:?}: the publish was given up");
-            assert_eq!(rig.cache.stats().publishes_failed, 1, "{kind:?}: it is counted once");
+            let published = if shape == Shape::One { 1 } else { 2 };
+            assert_eq!(rig.cache.stats().publishes_failed, published, "{kind:?}: each is counted once");
             assert!(rig.is_quiet());
         });
     }
@@ -210,6 +214,39 @@ fn once_it_has_gone_on_nothing_more_of_the_batch_is_sent() {
     }
 }
 
+/// Nobody but the write keeps its time. When its runtime goes on, it is too late
+/// to put the value there.
+#[test]
+fn what_a_runtime_that_stood_still_was_about_to_publish_does_not_come_after_the_write() {
+    let runtime = || Builder::new_current_thread().build().expect("a runtime");
+    for (kind, tokens, shape) in waiting().flat_map(|(kind, tokens)| {
+        // Of a batch the rest may still be published.
+        [Shape::One, Shape::Batch].map(|shape| (kind, tokens, shape))
+    }) {
+        let (still, running) = (runtime(), runtime());
+        let rig = still.block_on(rig(kind, tokens));
+        let (load, publish) = still.block_on(stalled_publish(&rig, shape));
+        // The store answers again, and the first to hear of it is the publish.
+        publish.open();
+        running.block_on(async {
+            let writer = write(&rig, kind, 10 * DEADLINE);
+            rig.clock.pass(ALMOST + SLACK).await;
+            assert!(!writer.is_finished(), "{kind:?}: it waits");
+            rig.clock.pass(GRACE + ms(1)).await;
+            assert!(writer.is_finished(), "{kind:?}: in time");
+            assert_eq!(writer.await.expect("no panic"), applied(kind).1, "{kind:?}");
+            let rest = u64::from(shape == Shape::Batch && kind != Write::Clear);
+            assert_eq!(rig.cache.stats().loading, rest, "{kind:?}: it has ended what it waited for");
+        });
+        still.block_on(async {
+            assert_eq!(*values(load.caller).await[KEY], LOADED);
+            settle().await;
+            assert_eq!(rig.stored(KEY).await, applied(kind).0, "{kind:?} {shape:?}: it came back");
+            assert!(rig.is_quiet());
+        });
+    }
+}
+
 /// Where no operation has a deadline, a publish has that of the loads.
 #[tokio::test]
 async fn it_goes_on_without_any_deadline_of_the_alias() {
@@ -228,4 +265,57 @@ async fn it_goes_on_without_any_deadline_of_the_alias() {
         assert_eq!(rig.stored(KEY).await, stored, "{kind:?}: the publish was given up");
         assert!(rig.is_quiet());
     }
+}
+
+/// Of the loads that it meets it waits for each.
+#[tokio::test]
+async fn one_of_many_keys_waits_for_all_of_them() {
+    for (first, last) in [(KEY, OTHER), (OTHER, KEY)] {
+        for clears in [false, true] {
+            let rig = Rig::new(true);
+            let [first, last] = [first, last].map(|key| {
+                let publish =
+                    rig.faulty.on(PUBLISHES).keys(move |there| there.ends_with(key)).times(1).pause();
+                let mut load = hold_load(&rig.cache, Shape::One, &[key], LOADED);
+                load.end_loader();
+                (publish, load)
+            });
+            first.0.reached(1).await;
+            last.0.reached(1).await;
+            let cache = rig.cache.clone();
+            let writer = tokio::spawn(async move {
+                if clears { cache.aclear().await } else { cache.delete_many([KEY, OTHER]).await }
+            });
+            settle().await;
+            assert_eq!(rig.cache.stats().loading, 2, "both are on their way still");
+            first.0.open();
+            settle().await;
+            assert_eq!(rig.cache.stats().loading, 1);
+            assert_eq!(rig.begun(&[Call::Clear, Call::DeleteMany]), 0, "it waits for the other");
+            last.0.open();
+            settle().await;
+            assert!(writer.is_finished());
+            writer.await.expect("no panic").expect("a healthy store");
+            for (_, load) in [first, last] {
+                assert!(values(load.caller).await.into_values().all(|value| *value == LOADED));
+            }
+            assert!(!rig.is_there(KEY).await && !rig.is_there(OTHER).await, "neither came back");
+            assert!(rig.is_quiet());
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_of_other_keys_waits_for_nobody() {
+    let rig = Rig::new(true);
+    let (load, publish) = stalled_publish(&rig, Shape::One).await;
+    // So many that some are kept where the other is.
+    let others: Vec<_> = (0..500).map(|number| format!("other {number}")).collect();
+    let cache = rig.cache.clone();
+    let writer = tokio::spawn(async move { cache.delete_many(others).await });
+    settle().await;
+    assert!(writer.is_finished(), "what it deletes is not being loaded");
+    writer.await.expect("no panic").expect("a healthy store");
+    publish.open();
+    assert_eq!(*values(load.caller).await[KEY], LOADED);
 }

@@ -3,6 +3,7 @@
 
 #[path = "../chance/mod.rs"]
 mod chance;
+mod endings;
 mod loads;
 mod world;
 
@@ -49,23 +50,23 @@ fn play(cast: Cast, bug: Bug) {
 }
 
 /// Plays many schedules, of both kinds.
-fn check(cast: Cast, bug: Bug, schedules: usize, mut dice: fastrand::Rng) {
+fn check(schedules: usize, mut dice: fastrand::Rng, play: impl Fn() + Copy + Send + Sync + 'static) {
     let mut config = Config::new();
     config.silence_warnings = true;
     let random = RandomScheduler::new_from_seed(dice.u64(..), schedules / 2);
-    Runner::new(random, config.clone()).run(move || play(cast, bug));
+    Runner::new(random, config.clone()).run(play);
     let few_preemptions = PctScheduler::new_from_seed(dice.u64(..), 4, schedules / 2);
-    Runner::new(few_preemptions, config).run(move || play(cast, bug));
+    Runner::new(few_preemptions, config).run(play);
 }
 
 fn holds(test: &str, cast: Cast) {
-    check(cast, Bug::None, scaled(2_000), dice(test));
+    check(scaled(2_000), dice(test), move || play(cast, Bug::None));
 }
 
 /// The same schedules in each run, among which there are some that show it.
 fn is_found(cast: Cast, bug: Bug) {
     let dice = fastrand::Rng::with_seed(1);
-    let found = catch_unwind(AssertUnwindSafe(|| check(cast, bug, 60_000, dice)));
+    let found = catch_unwind(AssertUnwindSafe(|| check(60_000, dice, move || play(cast, bug))));
     assert!(found.is_err(), "{bug:?} goes unnoticed");
 }
 
@@ -109,6 +110,11 @@ fn three_callers_a_clearer_and_one_who_leaves() {
 #[test]
 fn two_deleters_and_a_clearer() {
     holds("two deleters and a clearer", Cast { callers: 2, deleters: 2, clearers: 1, ..ALONE });
+}
+
+#[test]
+fn of_all_who_end_a_flight_one_does() {
+    check(scaled(2_000), dice("all who end it"), || block_on(endings::play()));
 }
 
 const ALL: Cast = Cast { callers: 3, leavers: 1, deleters: 1, clearers: 0 };
