@@ -34,7 +34,8 @@ impl Cache {
     ///
     /// As with [`aget_or_set`](Self::aget_or_set) each key is loaded by one
     /// caller at a time: keys that others are loading are not asked for, but
-    /// waited for, and others wait for those that are loaded here. One read,
+    /// waited for, and others wait for those that are loaded here. What others
+    /// leave out is loaded here, if the loader has not run by then. One read,
     /// one call and one write serve any number of keys, as far as the store
     /// takes them at once.
     ///
@@ -169,7 +170,7 @@ where
     /// As [`get_or_set_many`](Cache::get_or_set_many).
     pub fn run<L, F, Fut>(self, loader: F) -> BulkFuture<'a, HashMap<K, Arc<L::Value>>>
     where
-        L: IntoLoaded + 'static,
+        L: IntoLoaded,
         F: FnOnce(Vec<String>) -> Fut + Send + 'static,
         Fut: Future<Output = HashMap<String, L>> + Send + 'static,
     {
@@ -201,7 +202,9 @@ where
     ///
     /// # Errors
     ///
-    /// Only if the cache is closed, or the call itself cannot be used.
+    /// [`Closed`](crate::ErrorKind::Closed) if the cache is, and
+    /// [`Config`](crate::ErrorKind::Config) if the jitter is no share; all else
+    /// stands by its key in [`failed`](Partial::failed).
     pub fn try_run_partial<L, E, F, Fut>(self, loader: F) -> BulkFuture<'a, Partial<K, Arc<L::Value>>>
     where
         L: IntoLoaded,

@@ -163,14 +163,16 @@ impl<'a> Load<'a> {
     }
 
     /// How long the loader may run, and this caller waits for another's; the
-    /// alias's `load_deadline` unless set.
+    /// alias's `load_deadline` unless set. With zero only a loader that never
+    /// waits gives anything.
     pub fn load_deadline(mut self, deadline: Duration) -> Self {
         self.terms.load_deadline = Some(deadline);
         self
     }
 
     /// Takes up to this share, from 0 to 1, of the loaded entry's life off at
-    /// random; the alias's `jitter` unless set.
+    /// random; the alias's `jitter` unless set. Any other number is an error of
+    /// kind [`Config`](crate::ErrorKind::Config) once there is something to load.
     pub fn jitter(mut self, share: f64) -> Self {
         self.terms.jitter = Some(share);
         self
