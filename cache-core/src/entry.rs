@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::codec::{Format, Undecodable, UndecodableReason, as_integer};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::value::Value;
 
 /// A stored value, two words wide: a shared value, or an integer.
@@ -34,12 +34,20 @@ trait Stored: Any + Send + Sync {
         None
     }
 
+    /// Why nobody can decode it, if that is known beforehand.
+    fn undecodable(&self) -> Option<UndecodableReason> {
+        None
+    }
+
     /// How many bytes it takes, where that needs no encoding.
     fn length(&self) -> Option<usize>;
 }
 
 /// Bytes as a store returned them.
 struct Undecoded(Bytes);
+
+/// Something that is no value, and why.
+struct NoValue(UndecodableReason);
 
 /// A value on its way into a store, borrowed from the caller.
 ///
@@ -93,6 +101,20 @@ impl Entry {
             Some(integer) => Self::from_integer(integer),
             None => Self(Repr::Shared(value)),
         }
+    }
+
+    /// An entry that is there and that nobody can decode: a list or a hash of
+    /// another program under the key, or a value that is too long to be fetched.
+    ///
+    /// ```
+    /// use cache_core::{Entry, Format, UndecodableReason};
+    ///
+    /// let entry = Entry::undecodable(UndecodableReason::OtherKind);
+    /// let read = entry.read::<String>(&Format::default());
+    /// assert_eq!(read.unwrap_err().reason(), UndecodableReason::OtherKind);
+    /// ```
+    pub fn undecodable(reason: UndecodableReason) -> Self {
+        Self(Repr::Shared(Arc::new(NoValue(reason))))
     }
 
     /// The integer, if it is one.
@@ -193,6 +215,9 @@ fn decode<T: Value>(stored: &dyn Stored, format: &Format) -> Result<T, Undecodab
     if let Some(bytes) = stored.bytes() {
         return format.decode(bytes);
     }
+    if let Some(reason) = stored.undecodable() {
+        return Err(reason.into());
+    }
     if let Ok(bytes) = stored.encode(format) {
         return format.decode(&bytes);
     }
@@ -235,6 +260,20 @@ impl Stored for Undecoded {
 
     fn length(&self) -> Option<usize> {
         Some(self.0.len())
+    }
+}
+
+impl Stored for NoValue {
+    fn encode(&self, _: &Format) -> Result<Bytes> {
+        Err(Error::new(ErrorKind::Codec, format!("it cannot be encoded: {}", self.0)))
+    }
+
+    fn undecodable(&self) -> Option<UndecodableReason> {
+        Some(self.0)
+    }
+
+    fn length(&self) -> Option<usize> {
+        None
     }
 }
 

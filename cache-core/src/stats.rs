@@ -39,6 +39,8 @@ pub enum Counter {
     Outages,
     /// A call failed at once because the store was known to be down.
     FailedFast,
+    /// A connection to the store was made in the place of one that was lost or given up.
+    Reconnections,
     /// A loader was called, for one key or for those of a batch.
     Loads,
     /// A caller waited for another's load of a key.
@@ -85,6 +87,8 @@ pub struct Stats {
     pub outages: u64,
     /// [`Counter::FailedFast`].
     pub failed_fast: u64,
+    /// [`Counter::Reconnections`].
+    pub reconnections: u64,
     /// [`Counter::Loads`].
     pub loads: u64,
     /// [`Counter::LoadWaits`].
@@ -114,7 +118,7 @@ pub struct Stats {
 }
 
 /// The counters without a kind come first, then the kinds, then the reasons.
-const PLAIN: usize = 17;
+const PLAIN: usize = 18;
 const SLOTS: usize = PLAIN + ErrorKind::ALL.len() + UndecodableReason::ALL.len();
 
 #[derive(Debug)]
@@ -180,6 +184,7 @@ impl Counters {
             expirations: self.total(Counter::Expirations),
             outages: self.total(Counter::Outages),
             failed_fast: self.total(Counter::FailedFast),
+            reconnections: self.total(Counter::Reconnections),
             loads: self.total(Counter::Loads),
             load_waits: self.total(Counter::LoadWaits),
             loads_voided: self.total(Counter::LoadsVoided),
@@ -218,6 +223,7 @@ impl Counter {
             Self::LoadsTimedOut => 14,
             Self::PublishesRefused => 15,
             Self::PublishesFailed => 16,
+            Self::Reconnections => 17,
             // Both enums have no explicit discriminants, and `ALL` lists them in order.
             Self::Errors(kind) => PLAIN + kind as usize,
             Self::Undecodable(reason) => PLAIN + ErrorKind::ALL.len() + reason as usize,

@@ -61,6 +61,9 @@ pub enum UndecodableReason {
     Malformed,
     /// It is longer than `max_value_bytes`.
     TooLarge,
+    /// It is no value at all: a list, a hash or the like, which another program
+    /// keeps under the key.
+    OtherKind,
 }
 
 impl Default for Format {
@@ -354,7 +357,8 @@ impl std::error::Error for Undecodable {}
 
 impl UndecodableReason {
     /// All reasons, in the order in which statistics list them.
-    pub const ALL: &'static [Self] = &[Self::UnknownTag, Self::OtherSchema, Self::Malformed, Self::TooLarge];
+    pub const ALL: &'static [Self] =
+        &[Self::UnknownTag, Self::OtherSchema, Self::Malformed, Self::TooLarge, Self::OtherKind];
 }
 
 impl fmt::Display for UndecodableReason {
@@ -364,6 +368,7 @@ impl fmt::Display for UndecodableReason {
             Self::OtherSchema => "it was written under another schema number",
             Self::Malformed => "its bytes are not a value of this type",
             Self::TooLarge => "it is longer than `max_value_bytes`",
+            Self::OtherKind => "it is no value, but something else that is kept under the key",
         })
     }
 }
