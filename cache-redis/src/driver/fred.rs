@@ -1,0 +1,242 @@
+//! The driver fred, fenced: each of its clients is one connection here, which
+//! is used until it is lost and then thrown away.
+//!
+//! So none of what it does by itself comes about: it never connects anew, sends
+//! nothing twice, and its queue ends with the connection. What is left of its
+//! faults is seen to here: array replies that it takes for messages of others,
+//! commands that it forgets once its task has ended, and replies that pin the
+//! buffer they were read into.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use fred::clients::Client;
+use fred::error::ErrorKind;
+use fred::interfaces::ClientLike as _;
+use fred::types::config::{
+    Config, ConnectionConfig, PerformanceConfig, Server, ServerConfig, TcpConfig, TlsConfig, TlsConnector,
+};
+use fred::types::{ClusterHash, CustomCommand, Resp3Frame, RespVersion, Value};
+use futures::future::join_all;
+use socket2_of_fred::TcpKeepalive;
+use tokio::task::AbortHandle;
+
+use super::{Connection, Credentials, Lost, NoConnection, Target};
+use crate::command::{Arg, Command};
+use crate::location::Address;
+use crate::reply::Reply;
+use crate::server_error::ServerError;
+
+/// One connection of fred.
+pub(crate) struct Link {
+    client: Client,
+    router: Router,
+    max_value_bytes: usize,
+}
+
+/// The task that fred does everything in; it ends with the connection.
+struct Router {
+    task: AbortHandle,
+    cut: AtomicBool,
+}
+
+/// Deadlines are kept by whoever calls.
+const NEVER: Duration = Duration::from_secs(1 << 30);
+
+/// Shorter than what firewalls usually take for an abandoned connection.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// Fred takes an array of three to five that begins with a word of publish and
+/// subscribe for a message, throws it away, and hands each later reply to the
+/// wrong caller. Answers to `MGET` are values of whoever, so there are never as
+/// many: with this many it does no harm.
+const HARMLESS: usize = 6;
+
+impl Connection for Link {
+    async fn connect(target: &Target, credentials: &Credentials) -> Result<Self, NoConnection> {
+        let performance =
+            PerformanceConfig { default_command_timeout: Duration::ZERO, ..PerformanceConfig::default() };
+        let client =
+            Client::new(config(target, credentials), Some(performance), Some(connection_config()), None);
+        let mut connected = pin!(client.wait_for_connect());
+        // Polled first, since otherwise it could miss what it waits for.
+        let early = futures::poll!(connected.as_mut());
+        let task = client.connect();
+        let router = Router { task: task.abort_handle(), cut: AtomicBool::new(false) };
+        let outcome = match early {
+            Poll::Ready(outcome) => outcome,
+            Poll::Pending => connected.await,
+        };
+        outcome.map_err(|error| not_connected(target, error))?;
+        Ok(Self { client: client.clone(), router, max_value_bytes: target.max_value_bytes })
+    }
+
+    async fn call(&self, command: Command<'_>) -> Result<Reply, Lost> {
+        let asked = command.args.len();
+        let padding = match (command.name, asked) {
+            ("MGET", 3..HARMLESS) => HARMLESS - asked,
+            _ => 0,
+        };
+        let name = CustomCommand::new_static(command.name, ClusterHash::FirstKey, false);
+        let mut args: Vec<Value> = command.args.into_iter().map(Arg::into_value).collect();
+        for _ in 0..padding {
+            args.extend(args.last().cloned());
+        }
+        let reply = self.reply(self.watched(self.client.custom_raw(name, args)).await?);
+        Ok(if padding > 0 { reply.truncated(asked, HARMLESS) } else { reply })
+    }
+
+    /// They are put into one queue before anything is waited for, and so travel
+    /// together.
+    async fn call_many(&self, commands: Vec<Command<'_>>) -> Result<Vec<Reply>, Lost> {
+        join_all(commands.into_iter().map(|command| self.call(command))).await.into_iter().collect()
+    }
+
+    fn is_lost(&self) -> bool {
+        self.router.is_over()
+    }
+
+    fn cut(&self) {
+        self.router.cut();
+    }
+}
+
+impl Link {
+    /// The answer to a call, unless fred's task has ended: it takes commands
+    /// even then, and leaves them lying.
+    async fn watched(
+        &self,
+        call: impl Future<Output = Result<Resp3Frame, fred::error::Error>>,
+    ) -> Result<Resp3Frame, Lost> {
+        let mut call = pin!(call);
+        let mut is_queued = false;
+        let outcome = poll_fn(|context| match call.as_mut().poll(context) {
+            Poll::Pending if !is_queued && self.router.is_over() => Poll::Ready(None),
+            Poll::Pending => {
+                is_queued = true;
+                Poll::Pending
+            }
+            // What comes after it was cut off may be another's.
+            Poll::Ready(_) if self.router.is_over() => Poll::Ready(None),
+            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+        });
+        match outcome.await {
+            Some(Ok(frame)) => Ok(frame),
+            Some(Err(error)) => {
+                self.router.cut();
+                Err(Lost((*error.kind() == ErrorKind::IO).then(|| error.into())))
+            }
+            None => Err(Lost(None)),
+        }
+    }
+
+    fn reply(&self, frame: Resp3Frame) -> Reply {
+        match frame {
+            Resp3Frame::Null => Reply::Nil,
+            Resp3Frame::Number { data, .. } => Reply::Integer(data),
+            Resp3Frame::BlobString { data, .. } => self.value(data),
+            Resp3Frame::SimpleString { .. } => Reply::Status,
+            Resp3Frame::Array { data, .. } => {
+                Reply::Array(data.into_iter().map(|item| self.reply(item)).collect())
+            }
+            Resp3Frame::SimpleError { data, .. } => Reply::Refused(ServerError::parse(&data)),
+            Resp3Frame::BlobError { data, .. } => {
+                Reply::Refused(ServerError::parse(&String::from_utf8_lossy(&data)))
+            }
+            _ => Reply::Other,
+        }
+    }
+
+    /// A copy, since what fred hands out keeps all of what was read with it.
+    fn value(&self, data: Bytes) -> Reply {
+        if data.len() > self.max_value_bytes.saturating_add(1) {
+            return Reply::TooLong(data);
+        }
+        Reply::Value(Bytes::copy_from_slice(&data))
+    }
+}
+
+impl Router {
+    fn is_over(&self) -> bool {
+        self.cut.load(Ordering::Acquire) || self.task.is_finished()
+    }
+
+    fn cut(&self) {
+        self.cut.store(true, Ordering::Release);
+        self.task.abort();
+    }
+}
+
+impl Drop for Router {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn config(target: &Target, credentials: &Credentials) -> Config {
+    let server = match &target.address {
+        Address::Tcp { host, port } => {
+            ServerConfig::Centralized { server: Server::new(host.as_str(), *port) }
+        }
+        Address::Unix(path) => ServerConfig::Unix { path: path.clone() },
+    };
+    let tls = target
+        .tls
+        .clone()
+        .map(|config| TlsConfig::from(TlsConnector::Rustls(tokio_rustls::TlsConnector::from(config))));
+    Config {
+        fail_fast: true,
+        username: credentials.username.clone(),
+        password: credentials.password.as_ref().map(|password| password.reveal().to_owned()),
+        server,
+        version: RespVersion::RESP2,
+        database: None,
+        tls,
+        ..Config::default()
+    }
+}
+
+fn connection_config() -> ConnectionConfig {
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
+    ConnectionConfig {
+        connection_timeout: NEVER,
+        internal_command_timeout: NEVER,
+        // Nothing is sent twice.
+        max_command_attempts: 1,
+        reconnect_on_auth_error: false,
+        disable_cluster_health_check: true,
+        // With a bound fred stops sending for good once it was reached.
+        max_command_buffer_len: 0,
+        tcp: TcpConfig { nodelay: Some(true), keepalive: Some(keepalive), ..TcpConfig::default() },
+        ..ConnectionConfig::default()
+    }
+}
+
+fn not_connected(target: &Target, error: fred::error::Error) -> NoConnection {
+    match error.kind() {
+        ErrorKind::IO | ErrorKind::Tls | ErrorKind::Timeout | ErrorKind::Canceled => target.unreachable(error),
+        // Errors of the server have several kinds, and their text is its own.
+        kind => match ServerError::parse(error.details()) {
+            ServerError::Other if *kind == ErrorKind::Auth => {
+                NoConnection::Refused(ServerError::Unauthenticated)
+            }
+            error => NoConnection::Refused(error),
+        },
+    }
+}
+
+impl Arg<'_> {
+    fn into_value(self) -> Value {
+        match self {
+            Self::Word(word) => Value::from_static_str(word),
+            Self::Text(text) => Value::Bytes(Bytes::copy_from_slice(text.as_bytes())),
+            Self::Key(key) => Value::Bytes(Bytes::from(key.text().into_owned())),
+            Self::Value(bytes) => Value::Bytes(bytes),
+            Self::Integer(number) => Value::Integer(number),
+        }
+    }
+}

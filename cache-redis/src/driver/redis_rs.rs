@@ -1,0 +1,190 @@
+//! The driver redis-rs: one multiplexed connection, on a stream of our own.
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use bytes::Bytes;
+use cache_core::Key;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisConnectionInfo, RedisWrite, ToRedisArgs, Value};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+use super::{Connection, Credentials, Lost, NoConnection, Target};
+use crate::command::{Arg, Command};
+use crate::location::Address;
+use crate::reply::Reply;
+use crate::server_error::ServerError;
+
+/// One connection of redis-rs.
+pub(crate) struct Link {
+    connection: MultiplexedConnection,
+    /// What reads and writes the stream.
+    pump: Pump,
+    max_value_bytes: usize,
+}
+
+/// Ends the task with the connection.
+struct Pump(AbortHandle);
+
+/// Shorter than what firewalls usually take for an abandoned connection.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
+impl Connection for Link {
+    async fn connect(target: &Target, credentials: &Credentials) -> Result<Self, NoConnection> {
+        match &target.address {
+            Address::Tcp { host, port } => {
+                let stream = tcp(host, *port).await.map_err(|error| target.unreachable(error))?;
+                let Some(tls) = &target.tls else { return Self::start(stream, target, credentials).await };
+                let name = ServerName::try_from(host.clone()).map_err(|error| target.unreachable(error))?;
+                let stream = TlsConnector::from(tls.clone()).connect(name, stream).await;
+                let stream = stream.map_err(|error| target.unreachable(error))?;
+                Self::start(stream, target, credentials).await
+            }
+            #[cfg(unix)]
+            Address::Unix(path) => {
+                let stream = tokio::net::UnixStream::connect(path).await;
+                let stream = stream.map_err(|error| target.unreachable(error))?;
+                Self::start(stream, target, credentials).await
+            }
+            #[cfg(not(unix))]
+            Address::Unix(_) => Err(target.unreachable("this system has no unix sockets")),
+        }
+    }
+
+    async fn call(&self, command: Command<'_>) -> Result<Reply, Lost> {
+        let packed = packed(&command);
+        drop(command);
+        match self.connection.clone().send_packed_command(&packed).await {
+            Ok(value) => Ok(self.reply(value)),
+            Err(error) => self.failed(error),
+        }
+    }
+
+    async fn call_many(&self, commands: Vec<Command<'_>>) -> Result<Vec<Reply>, Lost> {
+        let count = commands.len();
+        let mut pipeline = Pipeline::with_capacity(count);
+        for command in &commands {
+            pipeline.add_command(packed(command));
+        }
+        drop(commands);
+        match self.connection.clone().send_packed_commands(&pipeline, 0, count).await {
+            Ok(values) => Ok(values.into_iter().map(|value| self.reply(value)).collect()),
+            Err(error) => self.failed(error).map(|reply| vec![reply]),
+        }
+    }
+
+    fn is_lost(&self) -> bool {
+        self.pump.0.is_finished()
+    }
+
+    fn cut(&self) {
+        self.pump.0.abort();
+    }
+}
+
+impl Link {
+    async fn start<S>(stream: S, target: &Target, credentials: &Credentials) -> Result<Self, NoConnection>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let mut info = RedisConnectionInfo::default().set_skip_set_lib_name();
+        if let Some(username) = &credentials.username {
+            info = info.set_username(username);
+        }
+        if let Some(password) = &credentials.password {
+            info = info.set_password(password.reveal());
+        }
+        // Deadlines are kept by whoever calls.
+        let config = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
+        let connected = MultiplexedConnection::new_with_config(&info, stream, config).await;
+        let (connection, pump) = connected.map_err(|error| not_set_up(target, error))?;
+        let pump = Pump(tokio::spawn(pump).abort_handle());
+        Ok(Self { connection, pump, max_value_bytes: target.max_value_bytes })
+    }
+
+    /// An error of the server is a reply; any other is the end.
+    fn failed(&self, error: redis::RedisError) -> Result<Reply, Lost> {
+        if let Some(code) = error.code() {
+            return Ok(Reply::Refused(server_error(code, error.detail())));
+        }
+        self.cut();
+        Err(Lost(error.is_io_error().then(|| error.into())))
+    }
+
+    fn reply(&self, value: Value) -> Reply {
+        match value {
+            Value::Nil => Reply::Nil,
+            Value::Int(number) => Reply::Integer(number),
+            Value::BulkString(bytes) if bytes.len() > self.max_value_bytes.saturating_add(1) => {
+                Reply::TooLong(Bytes::from(bytes))
+            }
+            Value::BulkString(bytes) => Reply::Value(Bytes::from(bytes)),
+            Value::Okay | Value::SimpleString(_) => Reply::Status,
+            Value::Array(items) => Reply::Array(items.into_iter().map(|item| self.reply(item)).collect()),
+            Value::ServerError(error) => Reply::Refused(server_error(error.code(), error.details())),
+            _ => Reply::Other,
+        }
+    }
+}
+
+async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
+    SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
+    Ok(stream)
+}
+
+fn not_set_up(target: &Target, error: redis::RedisError) -> NoConnection {
+    match error.code() {
+        Some(code) => NoConnection::Refused(server_error(code, error.detail())),
+        // Its text is the server's.
+        None if error.kind() == redis::ErrorKind::AuthenticationFailed => {
+            NoConnection::Refused(ServerError::Unauthenticated)
+        }
+        None => target.unreachable(error),
+    }
+}
+
+fn server_error(code: &str, detail: Option<&str>) -> ServerError {
+    ServerError::parse(&format!("{code} {}", detail.unwrap_or_default()))
+}
+
+fn packed(command: &Command<'_>) -> Cmd {
+    let length = command.args.iter().map(Arg::len).sum::<usize>() + command.name.len();
+    let mut packed = Cmd::with_capacity(1 + command.args.len(), length);
+    packed.arg(command.name);
+    for arg in &command.args {
+        match arg {
+            Arg::Word(word) => packed.arg(*word),
+            Arg::Text(text) => packed.arg(*text),
+            Arg::Key(key) => packed.arg(Pieces(key)),
+            Arg::Value(bytes) => packed.arg(&bytes[..]),
+            Arg::Integer(number) => packed.arg(*number),
+        };
+    }
+    packed
+}
+
+/// A key, written piece by piece.
+struct Pieces<'a>(&'a Key<'a>);
+
+impl ToRedisArgs for Pieces<'_> {
+    fn write_redis_args<W: ?Sized + RedisWrite>(&self, out: &mut W) {
+        let mut arg = out.writer_for_next_arg();
+        for piece in self.0.pieces() {
+            // Into memory, which does not fail.
+            let _ = arg.write_all(piece.as_bytes());
+        }
+    }
+}
+
+impl Drop for Pump {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
