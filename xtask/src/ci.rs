@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::{
     cargo::{Cargo, Lock, succeeds},
@@ -88,18 +88,18 @@ fn fmt(workspace: &Workspace, cargo: &Cargo) -> Result<bool> {
 
 fn clippy(cargo: &Cargo) -> Result<bool> {
     let mut command = cargo.command("clippy");
-    command.args(["--workspace", "--all-targets", "--", "-D", "warnings"]);
+    command.args(["--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]);
     succeeds(&mut command)
 }
 
 fn docs(cargo: &Cargo) -> Result<bool> {
     let mut command = cargo.command("doc");
-    command.args(["--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
+    command.args(["--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-D warnings");
     succeeds(&mut command)
 }
 
 /// Checks that each library compiles without the features that other members happen to turn on,
-/// and cache-sdk with each of its own alone.
+/// and with each of its own alone.
 fn features(workspace: &Workspace, cargo: &Cargo) -> Result<bool> {
     const FACADE: &str = "cache-sdk";
     let mut success = true;
@@ -108,14 +108,13 @@ fn features(workspace: &Workspace, cargo: &Cargo) -> Result<bool> {
         success &= succeeds(cargo.command("check").arg("--quiet").args(args))?;
         Ok(())
     };
-    let facade = workspace.member(FACADE).context("there is no cache-sdk here")?;
     check(&["-p", FACADE, "--no-default-features"])?;
-    for feature in facade.features.keys().filter(|feature| *feature != "default") {
-        check(&["-p", FACADE, "--no-default-features", "--features", feature])?;
-    }
-    for member in workspace.members() {
-        if member.name != FACADE && library(member).is_some() {
+    for member in workspace.members().into_iter().filter(|member| library(member).is_some()) {
+        if member.name != FACADE {
             check(&["-p", &member.name])?;
+        }
+        for feature in member.features.keys().filter(|feature| *feature != "default") {
+            check(&["-p", &member.name, "--no-default-features", "--features", feature])?;
         }
     }
     Ok(success)

@@ -9,15 +9,10 @@ use super::{install, server::Server, service::Service, state::State};
 /// Starts servers, prints where they are as one line of JSON, and stops them when standard input
 /// ends.
 pub(crate) fn keep(services: &[&Service]) -> Result<()> {
-    let directory = tempfile::Builder::new()
-        .prefix("cache-sdk-services-")
-        .tempdir()
-        .context("cannot make a directory for the servers")?;
-    // Dropped before the directory, which is declared earlier: the servers end, then their data.
     let mut servers = Vec::new();
     for service in services {
         let program = install::program(service)?;
-        servers.push(Server::start(service, &program, &directory.path().join(service.name))?);
+        servers.push(Server::start(service, &program)?);
     }
 
     let states: Vec<&State> = servers.iter().map(Server::state).collect();

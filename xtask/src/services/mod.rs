@@ -11,9 +11,11 @@ mod process;
 mod redis;
 mod server;
 mod service;
+mod site;
 mod standing;
 mod state;
 mod table;
+mod url_path;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -39,7 +41,7 @@ enum Command {
         #[arg(value_name = "NAME")]
         names: Vec<String>,
 
-        /// Print only `export NAME=value` lines, for `eval "$(cargo xtask services up --env)"`.
+        /// Print only `export NAME='value'` lines, for `eval "$(cargo xtask services up --env)"`.
         #[arg(long)]
         env: bool,
     },

@@ -54,7 +54,7 @@ impl Private {
         let states: Vec<State> =
             serde_json::from_str(&line).context("the servers for the tests did not start")?;
         for (service, state) in services.iter().zip(states) {
-            let variable = service.variable(state.port);
+            let variable = service.variable(&state.site);
             eprintln!("{} for the tests: {}={}", service.name, variable.name, variable.value);
             private.variables.push(variable);
         }

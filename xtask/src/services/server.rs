@@ -10,18 +10,22 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use tempfile::TempDir;
 
 use super::{
     process::{birth, detach},
-    service::{Service, loopback},
+    service::Service,
+    site::{Site, loopback},
     state::State,
 };
 
-/// A running server, which is stopped when this is dropped.
+/// A running server, which is stopped when this is dropped, and its data removed.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
     state: State,
+    /// Removed when it is dropped, as a field after the server has ended.
+    data: TempDir,
     /// Whether dropping leaves it running.
     released: bool,
 }
@@ -32,41 +36,47 @@ const START: Duration = Duration::from_secs(20);
 const ANSWER: Duration = Duration::from_secs(1);
 
 impl Server {
-    /// Starts a server and waits until it answers. Its data and its log are in the directory.
-    pub(crate) fn start(service: &Service, program: &Path, data: &Path) -> Result<Self> {
-        fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))?;
+    /// Starts a server and waits until it answers. Its data and its log are in a directory of
+    /// its own.
+    pub(crate) fn start(service: &Service, program: &Path) -> Result<Self> {
         let mut last = None;
         for _ in 0..ATTEMPTS {
-            match Self::start_once(service, program, data) {
+            match Self::start_once(service, program) {
                 Ok(server) => return Ok(server),
                 Err(error) => last = Some(error),
             }
         }
-        let log = fs::read_to_string(data.join(LOG)).unwrap_or_default();
         let error = last.unwrap_or_else(|| anyhow::anyhow!("it was never tried"));
-        Err(error.context(format!("{} does not start; it says:\n{log}", service.name)))
+        Err(error.context(format!("{} does not start", service.name)))
     }
 
-    fn start_once(service: &Service, program: &Path, data: &Path) -> Result<Self> {
-        let port = free_port()?;
-        let log = File::create(data.join(LOG)).context("cannot make the log")?;
+    fn start_once(service: &Service, program: &Path) -> Result<Self> {
+        // Not below the build directory, whose path can be longer than a socket's may be.
+        let data = tempfile::Builder::new()
+            .prefix(&format!("cache-sdk-{}-", service.name))
+            .tempdir()
+            .context("cannot make a directory for the server")?;
+        let port = service.takes_port.then(free_port).transpose()?;
+        let site = Site { port, data: data.path().to_owned() };
+        (service.prepare)(&site)?;
+        let log = File::create(site.data.join(LOG)).context("cannot make the log")?;
         let mut command = Command::new(program);
         command
-            .args((service.arguments)(port, data))
-            .current_dir(data)
+            .current_dir(&site.data)
             .stdin(Stdio::null())
             .stdout(log.try_clone().context("cannot share the log")?)
             .stderr(log);
+        (service.arguments)(&site, &mut command);
         let child =
             detach(&mut command).spawn().with_context(|| format!("cannot run {}", program.display()))?;
         let pid = child.id();
-        let mut server = Self {
-            child,
-            state: State { pid, port, data: data.to_owned(), born: birth(pid).unwrap_or_default() },
-            released: false,
-        };
-        server.wait(service)?;
-        Ok(server)
+        let state = State { pid, site, born: birth(pid).unwrap_or_default() };
+        let mut server = Self { child, state, data, released: false };
+        match server.wait(service) {
+            Ok(()) => Ok(server),
+            // Dropping the server removes the log.
+            Err(error) => bail!("{error:#}; it says:\n{}", server.log()),
+        }
     }
 
     fn wait(&mut self, service: &Service) -> Result<()> {
@@ -75,7 +85,7 @@ impl Server {
             if let Some(status) = self.child.try_wait().context("cannot watch the server")? {
                 bail!("it ended with {status}");
             }
-            if (service.answers)(self.state.port, self.state.pid, ANSWER) {
+            if service.answers(&self.state.site, self.state.pid, ANSWER) {
                 return Ok(());
             }
             thread::sleep(Duration::from_millis(10));
@@ -83,13 +93,18 @@ impl Server {
         bail!("it did not answer within {}s", START.as_secs())
     }
 
+    fn log(&self) -> String {
+        fs::read_to_string(self.data.path().join(LOG)).unwrap_or_default()
+    }
+
     pub(crate) fn state(&self) -> &State {
         &self.state
     }
 
-    /// Lets the server outlive this process.
+    /// Lets the server outlive this process, and its data with it.
     pub(crate) fn release(mut self) {
         self.released = true;
+        self.data.disable_cleanup(true);
     }
 }
 

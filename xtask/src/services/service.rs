@@ -1,11 +1,10 @@
 //! What is known about a kind of server.
 
-use std::{
-    ffi::OsString,
-    net::{Ipv4Addr, SocketAddrV4},
-    path::Path,
-    time::Duration,
-};
+use std::{io, process::Command, time::Duration};
+
+use anyhow::Result;
+
+use super::site::Site;
 
 /// A kind of server that tests can need.
 #[derive(Debug)]
@@ -17,15 +16,16 @@ pub(crate) struct Service {
     pub(crate) package: &'static str,
     /// The environment variable that tells tests where the server is.
     pub(crate) variable: &'static str,
-    /// The arguments for serving on a loopback port, with all data in a directory.
-    pub(crate) arguments: fn(port: u16, data: &Path) -> Vec<OsString>,
+    /// Whether it is reached by TCP, and so is given a port.
+    pub(crate) takes_port: bool,
+    /// Sees to what the server needs before it starts, such as files in its directory.
+    pub(crate) prepare: fn(site: &Site) -> Result<()>,
+    /// Gives the program the arguments for serving at the site, with all data in its directory.
+    pub(crate) arguments: fn(site: &Site, command: &mut Command),
     /// The value of the variable.
-    pub(crate) url: fn(port: u16) -> String,
-    /// Whether the server on a port answers within the time, and is the process with this id.
-    ///
-    /// Ports are picked by asking for a free one, so another program can be quicker; only the
-    /// server itself can tell that it is the one that was started.
-    pub(crate) answers: fn(port: u16, pid: u32, within: Duration) -> bool,
+    pub(crate) url: fn(site: &Site) -> String,
+    /// Asks whichever server is at the site for the id of its process.
+    pub(crate) process_id: fn(site: &Site, within: Duration) -> io::Result<u32>,
 }
 
 /// An environment variable and its value.
@@ -36,12 +36,15 @@ pub(crate) struct Variable {
 }
 
 impl Service {
-    pub(crate) fn variable(&self, port: u16) -> Variable {
-        Variable { name: self.variable.to_owned(), value: (self.url)(port) }
+    pub(crate) fn variable(&self, site: &Site) -> Variable {
+        Variable { name: self.variable.to_owned(), value: (self.url)(site) }
     }
-}
 
-/// A port of this machine that nobody else reaches.
-pub(crate) fn loopback(port: u16) -> SocketAddrV4 {
-    SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)
+    /// Whether the server at the site answers within the time, and is the process with this id.
+    ///
+    /// Ports are picked by asking for a free one, so another program can be quicker; only the
+    /// server itself can tell that it is the one that was started.
+    pub(crate) fn answers(&self, site: &Site, pid: u32, within: Duration) -> bool {
+        (self.process_id)(site, within).is_ok_and(|answered| answered == pid)
+    }
 }

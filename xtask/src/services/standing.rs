@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use super::{
     install, process,
     server::Server,
-    service::{Service, loopback},
+    service::{Service, Variable},
     state::State,
 };
 
@@ -23,16 +23,22 @@ pub(crate) fn up(services: &[&Service], place: &Path, env: bool) -> Result<()> {
             Some(state) => (state, "runs already"),
             None => (kept.start()?, "started"),
         };
-        let variable = service.variable(state.port);
+        let variable = service.variable(&state.site);
         if env {
-            println!("export {}={}", variable.name, variable.value);
+            println!("{}", export(&variable));
         } else {
-            let address = loopback(state.port);
-            println!("{} {how} at {address}, process {}", service.name, state.pid);
+            println!("{} {how} at {}, process {}", service.name, state.site, state.pid);
             println!("  {}={}", variable.name, variable.value);
         }
     }
     Ok(())
+}
+
+/// A line that a shell takes for the variable.
+fn export(variable: &Variable) -> String {
+    // A bare `?`, as in a URL, would be a pattern for names of files.
+    let value = variable.value.replace('\'', r"'\''");
+    format!("export {}='{value}'", variable.name)
 }
 
 /// Stops the services that were started here.
@@ -55,19 +61,14 @@ pub(crate) fn status(services: &[&Service], place: &Path) -> Result<()> {
         let name = service.name;
         let kept = Kept::lock(service, place)?;
         if let Some(state) = kept.running()? {
-            let verdict =
-                if (service.answers)(state.port, state.pid, ANSWER) { "running" } else { "does not answer" };
-            let variable = service.variable(state.port);
-            println!(
-                "{name:<12} {verdict:<16} {:<22} pid {:<8} {}={}",
-                loopback(state.port),
-                state.pid,
-                variable.name,
-                variable.value
-            );
+            let answers = service.answers(&state.site, state.pid, ANSWER);
+            let verdict = if answers { "running" } else { "does not answer" };
+            let Variable { name: variable, value } = service.variable(&state.site);
+            let (pid, site) = (state.pid, state.site.to_string());
+            println!("{name:<12} {verdict:<16} pid {pid:<8} {site:<22} {variable}={value}");
         } else {
             let (none, variable) = ("-", service.variable);
-            println!("{name:<12} {:<16} {none:<22} pid {none:<8} {variable}", "not running");
+            println!("{name:<12} {:<16} pid {none:<8} {none:<22} {variable}", "not running");
         }
     }
     Ok(())
@@ -101,8 +102,10 @@ impl<'a> Kept<'a> {
         let program = install::program(self.service)?;
         // What an earlier server left behind when it was killed.
         self.clear()?;
-        let server = Server::start(self.service, &program, &self.directory.join("data"))?;
+        let server = Server::start(self.service, &program)?;
         let state = server.state().clone();
+        fs::create_dir_all(&self.directory)
+            .with_context(|| format!("cannot make {}", self.directory.display()))?;
         state.save(&self.directory)?;
         server.release();
         Ok(state)
@@ -112,12 +115,33 @@ impl<'a> Kept<'a> {
     fn clear(&self) -> Result<()> {
         if let Some(state) = State::load(&self.directory)? {
             process::end(state.pid, &state.born)?;
+            remove(&state.site.data)?;
         }
-        match fs::remove_dir_all(&self.directory) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("cannot remove {}", self.directory.display()))
-            }
-            _ => Ok(()),
+        remove(&self.directory)
+    }
+}
+
+fn remove(directory: &Path) -> Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", directory.display()))
         }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::{Variable, export};
+
+    #[test]
+    fn a_shell_takes_the_exported_value_as_it_is() {
+        let value = "rediss://:p@localhost:1/0?ssl_ca_certs=/it's here/$HOME/ca.pem";
+        let line = export(&Variable { name: "ADDRESS".to_owned(), value: value.to_owned() });
+        let script = format!("{line}\nprintf %s \"$ADDRESS\"");
+        let output = Command::new("sh").args(["-c", &script]).output().expect("a shell");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), value);
     }
 }

@@ -1,20 +1,17 @@
 //! What has to be known of a running server to find it again.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::process;
+use super::{process, site::Site};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct State {
     pub(crate) pid: u32,
-    pub(crate) port: u16,
-    pub(crate) data: PathBuf,
+    #[serde(flatten)]
+    pub(crate) site: Site,
     /// When the process began: another one can have its id by now.
     pub(crate) born: String,
 }
@@ -51,8 +48,10 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::State;
-    use crate::services::process;
+    use crate::services::{process, site::Site};
 
     #[test]
     fn is_found_again_and_knows_its_process() {
@@ -62,8 +61,7 @@ mod tests {
         let pid = std::process::id();
         let mut state = State {
             pid,
-            port: 1,
-            data: directory.path().to_owned(),
+            site: Site { port: Some(1), data: directory.path().to_owned() },
             born: process::birth(pid).expect("this process runs"),
         };
         state.save(directory.path()).expect("it is written");
@@ -72,5 +70,25 @@ mod tests {
 
         state.born.push('0');
         assert!(!state.runs());
+    }
+
+    #[test]
+    fn a_server_without_a_port_is_found_by_its_directory() {
+        let of = |port| Site { port, data: "/data".into() };
+        for site in [of(None), of(Some(6379))] {
+            let state = State { pid: 1, site, born: String::new() };
+            let text = serde_json::to_string(&state).expect("it is written");
+            assert_eq!(serde_json::from_str::<State>(&text).expect("it is read"), state);
+        }
+        assert_eq!(of(Some(6379)).to_string(), "127.0.0.1:6379");
+        assert_eq!(of(None).to_string(), "/data");
+    }
+
+    #[test]
+    fn the_state_is_one_flat_object() {
+        let text = r#"{ "pid": 1, "port": 6379, "data": "/data", "born": "then" }"#;
+        let state: State = serde_json::from_str(text).expect("it is read");
+        assert_eq!(state.site.port, Some(6379));
+        assert_eq!(state.site.data, Path::new("/data"));
     }
 }

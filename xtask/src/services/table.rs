@@ -2,12 +2,16 @@
 
 use anyhow::{Result, bail};
 
-use super::{redis::REDIS, service::Service};
+use super::{
+    redis::{REDIS, REDIS_TLS, REDIS_UNIX},
+    service::Service,
+};
 
-static SERVICES: &[&Service] = &[&REDIS];
+static SERVICES: &[&Service] = &[&REDIS, &REDIS_TLS, &REDIS_UNIX];
 
 /// The crates whose tests talk to servers, each with the names of its services.
-static NEEDS: &[(&str, &[&str])] = &[];
+static NEEDS: &[(&str, &[&str])] =
+    &[("cache-redis", &["redis", "redis-tls", "redis-unix"]), ("cache-sdk", &["redis"])];
 
 /// The services with these names, or all if none is named.
 pub(crate) fn select(names: &[String]) -> Result<Vec<&'static Service>> {
@@ -32,4 +36,37 @@ pub(crate) fn needed_by<'a>(crates: impl Iterator<Item = &'a str>) -> Vec<&'stat
 
 fn of_names(wanted: impl Fn(&str) -> bool) -> Vec<&'static Service> {
     SERVICES.iter().copied().filter(|service| wanted(service.name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NEEDS, SERVICES, needed_by, select};
+    use crate::services::service::Service;
+
+    fn names(services: &[&Service]) -> Vec<&'static str> {
+        services.iter().map(|service| service.name).collect()
+    }
+
+    #[test]
+    fn every_need_is_a_service() {
+        for (needing, needed) in NEEDS {
+            assert_eq!(needed_by([*needing].into_iter()).len(), needed.len(), "{needing}");
+        }
+    }
+
+    #[test]
+    fn crates_that_need_the_same_service_share_it() {
+        let needed = needed_by(["cache-sdk", "cache-redis", "cache-mem"].into_iter());
+        assert_eq!(names(&needed), ["redis", "redis-tls", "redis-unix"]);
+        assert_eq!(names(&needed_by(["cache-sdk"].into_iter())), ["redis"]);
+        assert!(needed_by(["cache-mem"].into_iter()).is_empty());
+    }
+
+    #[test]
+    fn services_are_selected_by_their_whole_names() {
+        assert_eq!(select(&[]).expect("all").len(), SERVICES.len());
+        assert_eq!(names(&select(&["redis".to_owned()]).expect("one")), ["redis"]);
+        let error = select(&["redi".to_owned()]).expect_err("there is none").to_string();
+        assert_eq!(error, "no service `redi`; there are redis, redis-tls, redis-unix");
+    }
 }

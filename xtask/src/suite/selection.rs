@@ -26,6 +26,7 @@ impl Selection<'_> {
     /// A subcommand of Cargo for these packages.
     pub(crate) fn command(&self, subcommand: &str) -> Command {
         let mut command = self.cargo.command(subcommand);
+        command.arg("--all-features");
         if self.profile == Profile::Release {
             command.arg("--release");
         }

@@ -60,7 +60,10 @@ pub(crate) fn check(tree: &Tree, findings: &mut Findings) {
             };
             let allowed = match dependency.kind {
                 DependencyKind::Development => {
-                    may_name_in_tests(from, to) || DEV_ALSO.contains(&(&package.name, &dependency.name))
+                    // It turns its own features on for its tests.
+                    dependency.name == package.name.as_str()
+                        || may_name_in_tests(from, to)
+                        || DEV_ALSO.contains(&(&package.name, &dependency.name))
                 }
                 _ => may_name(from, to),
             };
