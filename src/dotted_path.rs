@@ -22,13 +22,13 @@ pub(crate) struct Found<'r> {
 /// in their own tables.
 const PATHS: &[(&str, Option<&str>)] = &[
     ("django.core.cache.backends.locmem.LocMemCache", Some("mem")),
-    ("django.core.cache.backends.redis.RedisCache", None),
+    ("django.core.cache.backends.redis.RedisCache", Some("redis")),
     ("django.core.cache.backends.memcached.PyMemcacheCache", None),
     ("django.core.cache.backends.memcached.PyLibMCCache", None),
     ("django.core.cache.backends.memcached.MemcachedCache", None),
     ("django.core.cache.backends.db.DatabaseCache", None),
     ("django.core.cache.backends.filebased.FileBasedCache", None),
-    ("django_redis.cache.RedisCache", None),
+    ("django_redis.cache.RedisCache", Some("redis")),
 ];
 
 /// The backend that `BACKEND` names. A registered name comes first: it is the

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cache_core::{
-    Cache, ClearScope, Clock, CodecChoice, Context, Error, ErrorKind, Format, KeyCheck, Opened, Operation,
-    Shared, Trip, TripSettings, has_prefix,
+    Cache, ClearScope, Clock, CodecChoice, Context, DjangoSpelling, Error, ErrorKind, Format, KeyCheck,
+    Opened, Operation, Shared, Trip, TripSettings, has_prefix,
 };
 
 use crate::config::{Alias, AliasTable, BackendTables, Note, Problems, check_alias, in_django_words, quoted};
@@ -48,9 +48,7 @@ pub(crate) async fn open_all(
         match open(name, alias, registry, clock, &shared).await {
             Ok(cache) => drop(caches.insert(name.to_owned(), cache)),
             Err(error) if error.kind() == ErrorKind::Config => {
-                let detail = detail_of(&error);
-                let detail = if is_django { in_django_words(&detail, django) } else { detail };
-                problems.in_alias(name, detail);
+                problems.in_alias(name, told(&error, is_django, django));
             }
             Err(error) => failed = Some(error.with_operation(Operation::Open).with_alias(&name.into())),
         }
@@ -85,6 +83,10 @@ fn check<'r>(table: &AliasTable, registry: &'r Registry) -> Result<Checked<'r>, 
     match (found, format) {
         (Some((_, found)), Ok(format)) if problems.is_empty() => {
             let is_django = table.is_django() || found.django.is_some();
+            found
+                .backend
+                .check(&alias.settings)
+                .map_err(|error| vec![told(&error, is_django, found.django)])?;
             Ok(Checked { alias, found, format, is_django })
         }
         _ => Err(problems),
@@ -132,7 +134,7 @@ async fn open(
     clock: &Arc<dyn Clock>,
     shared: &Shared,
 ) -> Result<Cache, Error> {
-    let Checked { alias, found, format, .. } = checked;
+    let Checked { alias, found, format, is_django } = checked;
     let key_check = key_check(&alias, registry).unwrap_or_default();
     let mut context = Context::new(name).with_clock(Arc::clone(clock));
     context.max_value_bytes = format.max_value_bytes();
@@ -142,6 +144,9 @@ async fn open(
     let (store, deadline) = match found.backend.open(alias.settings, &context).await? {
         Opened::Local(store) => (store, alias.deadline),
         Opened::Remote { leader, replicas } if replicas.is_empty() => {
+            if is_django {
+                warn_of_django_s_bytes(name);
+            }
             let settings = TripSettings::new(name, context.deadline, Arc::clone(clock))
                 .counters(context.counters.clone())
                 .timer(Arc::clone(&context.timer));
@@ -213,9 +218,25 @@ fn format(alias: &Alias, registry: &Registry) -> Result<Format, String> {
     if alias.plain { format.plain().map_err(|error| detail_of(&error)) } else { Ok(format) }
 }
 
+/// What a backend's error says, in the words of the spelling.
+fn told(error: &Error, is_django: bool, django: Option<&DjangoSpelling>) -> String {
+    let detail = detail_of(error);
+    if is_django { in_django_words(&detail, django) } else { detail }
+}
+
 /// What a backend's error says, without the words that go before it.
 fn detail_of(error: &Error) -> String {
     error.detail().map_or_else(|| error.to_string(), str::to_owned)
+}
+
+/// A running Django may have entries in the same store.
+fn warn_of_django_s_bytes(name: &str) {
+    tracing::warn!(
+        target: "cache::config",
+        "alias {}: entries are not pickled, so that Django does not read them, nor are its own read here; a \
+         `KEY_PREFIX` of its own keeps the two apart",
+        quoted(name),
+    );
 }
 
 /// Two aliases of one place of which one clears the other's keys too, though

@@ -22,7 +22,10 @@ pub struct Registry {
 }
 
 /// Backends of this workspace, and the cargo feature that brings each.
-const FEATURES: &[(&str, &str, bool)] = &[("mem", "mem", cfg!(feature = "mem"))];
+const FEATURES: &[(&str, &str, bool)] = &[
+    ("mem", "mem", cfg!(feature = "mem")),
+    ("redis", "redis", cfg!(any(feature = "redis", feature = "redis-fred"))),
+];
 
 /// Names with a meaning of their own.
 const KEY_FUNCTIONS: &[&str] = &["default"];
@@ -49,6 +52,8 @@ impl Registry {
         registry.backends.insert("dummy".to_owned(), Arc::new(cache_core::DummyBackend));
         #[cfg(feature = "mem")]
         registry.backends.insert("mem".to_owned(), Arc::new(cache_mem::MemBackend));
+        #[cfg(any(feature = "redis", feature = "redis-fred"))]
+        registry.backends.insert("redis".to_owned(), Arc::new(cache_redis::RedisBackend));
         registry
     }
 

@@ -1,6 +1,6 @@
 //! Every mistake that a user can make in Django's spelling, and the message
 //! that it gets: in the user's words, with what would be accepted, and no value.
-#![cfg(feature = "mem")]
+#![cfg(all(feature = "mem", feature = "redis"))]
 
 mod refused;
 
@@ -17,7 +17,7 @@ const LOCMEM: &str = "django.core.cache.backends.locmem.LocMemCache";
 const DUMMY: &str = "django.core.cache.backends.dummy.DummyCache";
 
 /// The names that load where nothing of the program's own is registered.
-const KNOWN: &str = "`django.core.cache.backends.dummy.DummyCache`, `django.core.cache.backends.locmem.LocMemCache`, `dummy`, `mem`";
+const KNOWN: &str = "`django.core.cache.backends.dummy.DummyCache`, `django.core.cache.backends.locmem.LocMemCache`, `django.core.cache.backends.redis.RedisCache`, `django_redis.cache.RedisCache`, `dummy`, `mem`, `redis`";
 
 fn json(alias: &Json) -> CachesBuilder {
     Caches::builder().json(&json!({ "default": alias }).to_string())
@@ -214,13 +214,11 @@ async fn no_backend() {
 #[tokio::test]
 async fn backends_that_are_not_there_yet() {
     for path in [
-        "django.core.cache.backends.redis.RedisCache",
         "django.core.cache.backends.memcached.PyMemcacheCache",
         "django.core.cache.backends.memcached.PyLibMCCache",
         "django.core.cache.backends.memcached.MemcachedCache",
         "django.core.cache.backends.db.DatabaseCache",
         "django.core.cache.backends.filebased.FileBasedCache",
-        "django_redis.cache.RedisCache",
     ] {
         refused(
             json(&json!({"BACKEND": path, "OPTIONS": {"PASSWORD": PASSWORD}})),
@@ -280,13 +278,13 @@ async fn a_path_of_django_s_in_the_native_spelling() {
     )
     .await;
     refused(
-        env(Caches::builder(), "CACHES__EXTRA__BACKEND", "django.core.cache.backends.redis.RedisCache"),
-        "alias `extra`: `django.core.cache.backends.redis.RedisCache` is not supported yet",
+        env(Caches::builder(), "CACHES__EXTRA__BACKEND", "django.core.cache.backends.db.DatabaseCache"),
+        "alias `extra`: `django.core.cache.backends.db.DatabaseCache` is not supported yet",
     )
     .await;
     refused(
         env(Caches::builder(), "CACHES__EXTRA__BACKEND", "men"),
-        "alias `extra`: there is no backend `men`; there are `dummy`, `mem`; did you mean `mem`?",
+        "alias `extra`: there is no backend `men`; there are `dummy`, `mem`, `redis`; did you mean `mem`?",
     )
     .await;
 }

@@ -88,3 +88,43 @@ async fn only_the_configuration_differs() {
         assert_eq!(seen, typed, "{alias}");
     }
 }
+
+/// The file, of which only the first line of the alias is another.
+#[cfg(feature = "redis")]
+fn file(backend: &str) -> String {
+    let location = std::env::var("CACHE_TEST_REDIS").expect(
+        "CACHE_TEST_REDIS is not set: run `cargo xtask test`, or first `eval \"$(cargo xtask services up --env)\"`",
+    );
+    format!(
+        "[caches.default]\nbackend = '{backend}'\nlocation = '{location}'\nkey_prefix = 'swap{}'\ntimeout = '1m'\n",
+        std::process::id()
+    )
+}
+
+#[cfg(feature = "redis")]
+#[tokio::test]
+async fn one_line_moves_the_program_from_memory_to_redis() {
+    let mut seen = Vec::new();
+    for backend in ["mem", "redis"] {
+        let caches = Caches::from_toml(&file(backend)).await.expect("it is fine");
+        let cache = caches.default().expect("it is there");
+        seen.push(program(&cache).await.unwrap_or_else(|error| panic!("{backend}: {error}")));
+        cache.aclear().await.expect("what it wrote goes again");
+        cache.aclose().await.expect("it ends");
+    }
+    assert_eq!(seen[0], seen[1]);
+}
+
+#[cfg(all(feature = "redis", feature = "redis-fred"))]
+#[tokio::test]
+async fn so_does_it_by_the_other_driver() {
+    let mut seen = Vec::new();
+    for (backend, driver) in [("mem", ""), ("redis", "options.driver = 'fred'\n")] {
+        let file = format!("{}{driver}", file(backend)).replace("swap", "fred");
+        let caches = Caches::from_toml(&file).await.expect("it is fine");
+        let cache = caches.default().expect("it is there");
+        seen.push(program(&cache).await.unwrap_or_else(|error| panic!("{backend}: {error}")));
+        cache.aclear().await.expect("what it wrote goes again");
+    }
+    assert_eq!(seen[0], seen[1]);
+}

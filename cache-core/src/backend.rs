@@ -45,6 +45,16 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
         settings.location().first().cloned()
     }
 
+    /// Says what is wrong with settings that the table lets pass, such as a bad
+    /// URL, before anything of a configuration is opened. `open` says it too.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](crate::ErrorKind::Config), as of [`open`](Self::open).
+    fn check(&self, _settings: &Settings) -> Result<()> {
+        Ok(())
+    }
+
     /// Opens a store. It succeeds while a server is down: connections are made
     /// when they are needed.
     ///

@@ -52,6 +52,8 @@ pub enum DjangoEffect {
     Ignored(&'static str),
     /// It is an error, which says this: what to write instead.
     Refused(&'static str),
+    /// It is a table of such options; any other name in it is an error.
+    Within(&'static [DjangoOption]),
 }
 
 impl DjangoSpelling {

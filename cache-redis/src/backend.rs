@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use cache_core::{Backend, Context, DjangoSpelling, Opened, Result, Setting, Settings};
 
 use crate::django::DJANGO;
-use crate::settings::{OPTIONS, place};
+use crate::settings::{OPTIONS, RedisSettings, place};
 use crate::store::RedisStore;
 
 /// Opens [`RedisStore`]s, under the name `redis`.
@@ -31,6 +31,10 @@ impl Backend for RedisBackend {
     /// name they reach it.
     fn place(&self, settings: &Settings) -> Option<String> {
         place(settings)
+    }
+
+    fn check(&self, settings: &Settings) -> Result<()> {
+        RedisSettings::new(settings).map(drop)
     }
 
     async fn open(&self, settings: Settings, context: &Context) -> Result<Opened> {

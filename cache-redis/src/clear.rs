@@ -27,8 +27,7 @@ pub(crate) async fn clear(pool: &Pool, scope: &Scope<'_>, context: &Context) -> 
     let (mut cursor, mut removed) = (Bytes::from_static(b"0"), 0);
     let mut told = context.clock.now();
     loop {
-        let (next, page) =
-            pool.slot(0).ask(Command::scan(cursor, &pattern, COUNT), Reply::page).await?;
+        let (next, page) = pool.slot(0).ask(Command::scan(cursor, &pattern, COUNT), Reply::page).await?;
         scope.step();
         removed += remove(pool, prefix, page).await?;
         scope.step();

@@ -1,6 +1,6 @@
 //! How Django spells the settings of a Redis.
 
-use cache_core::DjangoEffect::{Ignored, Means, Refused};
+use cache_core::DjangoEffect::{Ignored, Means, Refused, Within};
 use cache_core::{DjangoEffect, DjangoOption, DjangoSpelling};
 
 /// Django's own backend, whose table also says what the parameters of a URL
@@ -149,13 +149,8 @@ const DJANGO_REDIS: &[DjangoOption] = &[
     DjangoOption::new("SOCKET_CONNECT_TIMEOUT", Means("connect_deadline")),
     DjangoOption::new("SOCKET_TIMEOUT", DEADLINE),
     DjangoOption::new("CONNECTION_POOL_CLASS", POOL),
-    DjangoOption::new(
-        "CONNECTION_POOL_KWARGS",
-        Refused(
-            "take it out, and set in the environment what is still needed of it: `pool_size`, `database`, \
-             `username`, `password`, `client_name`, `tls_ca_file`, `tls_cert_file`, `tls_key_file`",
-        ),
-    ),
+    // They go to redis-py, as Django's own `OPTIONS` do.
+    DjangoOption::new("CONNECTION_POOL_KWARGS", Within(REDIS_PY)),
     DjangoOption::new(
         "CONNECTION_FACTORY",
         Refused("take it out: `LOCATION` names the server itself; sentinels are not supported yet"),

@@ -22,7 +22,7 @@ pub(crate) struct Location {
     pub(crate) tls: bool,
     pub(crate) username: Option<String>,
     pub(crate) password: Option<Secret>,
-    pub(crate) database: Option<u64>,
+    pub(crate) database: Option<i64>,
     /// What stands behind the question mark.
     pub(crate) parameters: Vec<(String, Secret)>,
 }
@@ -66,7 +66,9 @@ impl Location {
     /// hold a password.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let (scheme, rest) = match text.split_once(':') {
-            Some((scheme, rest)) if rest.starts_with("//") || UNIX_SCHEMES.contains(&scheme) => (scheme, rest),
+            Some((scheme, rest)) if rest.starts_with("//") || UNIX_SCHEMES.contains(&scheme) => {
+                (scheme, rest)
+            }
             _ if text.starts_with('/') => return unix(text),
             _ => return tcp(&format!("redis://{text}"), false),
         };
@@ -166,14 +168,14 @@ impl Location {
 }
 
 /// The server says how many there are; here it only has to be a number.
-fn database(text: &str) -> Result<u64, String> {
+fn database(text: &str) -> Result<i64, String> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text.parse().ok().filter(|number| is_number && *number <= MOST_DATABASES);
     number.ok_or_else(|| "its database is no number from 0: `redis://host:6379/0`".to_owned())
 }
 
 /// What Redis takes for the number of a database is a C `int`.
-pub(crate) const MOST_DATABASES: u64 = i32::MAX as u64;
+pub(crate) const MOST_DATABASES: i64 = i32::MAX as i64;
 
 fn decoded(text: &str) -> Result<String, String> {
     let decoded = percent_decode_str(text).decode_utf8();
@@ -225,7 +227,11 @@ mod tests {
             ("redis+unix:///run/redis.sock", Address::Unix("/run/redis.sock".into()), false, None),
         ] {
             let location = parsed(text);
-            assert_eq!((location.address, location.tls, location.database), (address, tls, database), "{text}");
+            assert_eq!(
+                (location.address, location.tls, location.database),
+                (address, tls, database),
+                "{text}"
+            );
         }
     }
 

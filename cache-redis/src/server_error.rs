@@ -63,14 +63,17 @@ impl ServerError {
     }
 
     fn plain(text: &str) -> Self {
-        let begins = |words: &str| text.get(..words.len()).is_some_and(|start| start.eq_ignore_ascii_case(words));
+        let begins =
+            |words: &str| text.get(..words.len()).is_some_and(|start| start.eq_ignore_ascii_case(words));
         if begins("value is not an integer") || begins("hash value is not an integer") {
             Self::NotAnInteger
         } else if begins("increment or decrement would overflow") {
             Self::Overflow
         } else if begins("no such key") {
             Self::NoSuchKey
-        } else if begins("db index is out of range") || begins("invalid db index") || begins("select is not allowed")
+        } else if begins("db index is out of range")
+            || begins("invalid db index")
+            || begins("select is not allowed")
         {
             Self::NoSuchDatabase
         } else if begins("max number of clients") {
@@ -96,7 +99,9 @@ impl ServerError {
     pub(crate) fn into_error(self, command: &str) -> Error {
         let (kind, detail) = match self {
             Self::OtherKind => (ErrorKind::NotAnInteger, "something else than a value lies under the key"),
-            Self::NotAnInteger => (ErrorKind::NotAnInteger, "what lies under the key is no integer of 64 bits"),
+            Self::NotAnInteger => {
+                (ErrorKind::NotAnInteger, "what lies under the key is no integer of 64 bits")
+            }
             Self::Overflow => (ErrorKind::Overflow, "the sum is beyond 64 bits"),
             Self::UnknownScript => (ErrorKind::Server, "the server does not keep its scripts"),
             Self::NoSuchKey => (ErrorKind::NotFound, "there is no such key"),
@@ -105,7 +110,9 @@ impl ServerError {
                 "the server is at its `maxmemory` and evicts nothing: give it more, or a `maxmemory-policy` such as \
                  `allkeys-lru`",
             ),
-            Self::ReadOnly => (ErrorKind::ReadOnly, "the server is a replica, and only its leader takes writes"),
+            Self::ReadOnly => {
+                (ErrorKind::ReadOnly, "the server is a replica, and only its leader takes writes")
+            }
             Self::CannotPersist => (
                 ErrorKind::ReadOnly,
                 "the server takes no writes since it cannot save or replicate them (MISCONF, NOREPLICAS)",
@@ -136,7 +143,10 @@ impl ServerError {
             ),
             Self::TooLarge => (ErrorKind::TooLarge, "the value is larger than the server takes"),
             Self::Other => {
-                return Error::new(ErrorKind::Server, format!("the server refused {command}; its log may say why"));
+                return Error::new(
+                    ErrorKind::Server,
+                    format!("the server refused {command}; its log may say why"),
+                );
             }
         };
         Error::new(kind, detail)

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use cache_core::{Context, DjangoEffect, Error, ErrorKind, Result, Setting, SettingKind, Settings};
+use cache_core::{DjangoEffect, Error, ErrorKind, Result, Setting, SettingKind, Settings};
 
 use crate::django::DJANGO;
 use crate::driver::{Driver, Target};
@@ -27,7 +27,12 @@ pub(crate) const OPTIONS: &[Setting] = &[
         "How many connections. Each serves any number of tasks at once; more help where one core cannot keep up \
          with large values or with TLS.",
     ),
-    Setting::new("username", SettingKind::Text, "none", "The user of the server's ACL; also in the location."),
+    Setting::new(
+        "username",
+        SettingKind::Text,
+        "none",
+        "The user of the server's ACL; also in the location.",
+    ),
     Setting::new("password", SettingKind::Text, "none", "The password; also in the location."),
     Setting::new(
         "password_file",
@@ -37,7 +42,7 @@ pub(crate) const OPTIONS: &[Setting] = &[
     ),
     Setting::new(
         "database",
-        SettingKind::Integer(0, MOST_DATABASES as i64),
+        SettingKind::Integer(0, MOST_DATABASES),
         "0",
         "The number of the database; also in the location.",
     ),
@@ -80,6 +85,8 @@ pub(crate) struct RedisSettings {
     pub(crate) connect_deadline: Duration,
     pub(crate) max_in_flight: u32,
     pub(crate) max_waiting: usize,
+    /// What stands in the location and has no effect, and why.
+    pub(crate) ignored: Vec<String>,
 }
 
 impl RedisSettings {
@@ -88,18 +95,19 @@ impl RedisSettings {
     /// # Errors
     ///
     /// [`Config`](ErrorKind::Config), naming the setting and never a value.
-    pub(crate) fn new(settings: &Settings, context: &Context) -> Result<Self> {
+    pub(crate) fn new(settings: &Settings) -> Result<Self> {
         let location = only_location(settings)?;
-        let settings = with_parameters(settings.clone(), &location, context)?;
+        let (settings, ignored) = with_parameters(settings.clone(), &location)?;
         let tls = Self::tls(&settings, &location)?;
         Ok(Self {
             driver: Driver::named(settings.text("driver").unwrap_or(Driver::NAMES[0])).map_err(config)?,
             identity: identity(&settings, &location)?,
-            target: Target { address: location.address, tls, max_value_bytes: context.max_value_bytes },
+            target: Target { address: location.address, tls, max_value_bytes: usize::MAX },
             pool_size: number(&settings, "pool_size", 1),
             connect_deadline: settings.duration("connect_deadline").unwrap_or(Duration::from_secs(1)),
             max_in_flight: number(&settings, "max_in_flight", 1_000),
             max_waiting: number(&settings, "max_waiting", 10_000),
+            ignored,
         })
     }
 
@@ -140,7 +148,8 @@ fn only_location(settings: &Settings) -> Result<Location> {
 
 /// The settings, with what stands behind the question mark of the location. As
 /// in Django it wins over the same option.
-fn with_parameters(mut settings: Settings, location: &Location, context: &Context) -> Result<Settings> {
+fn with_parameters(mut settings: Settings, location: &Location) -> Result<(Settings, Vec<String>)> {
+    let mut ignored = Vec::new();
     for (name, value) in &location.parameters {
         let option = |wanted: &str| OPTIONS.iter().find(|option| option.name == wanted);
         let option = match (option(name), effect_of(name, value)) {
@@ -150,11 +159,7 @@ fn with_parameters(mut settings: Settings, location: &Location, context: &Contex
                 None => return Err(unknown_parameter()),
             },
             (None, Some(DjangoEffect::Ignored(reason))) => {
-                tracing::warn!(
-                    target: "cache::config",
-                    alias = &*context.alias,
-                    "`{name}` in `location` has no effect: {reason}",
-                );
+                ignored.push(format!("`{name}` in `location` has no effect: {reason}"));
                 continue;
             }
             (None, Some(DjangoEffect::Refused(sentence))) => {
@@ -166,7 +171,7 @@ fn with_parameters(mut settings: Settings, location: &Location, context: &Contex
         let value = read.map_err(|problem| config(format!("`{name}` in `location`: {problem}")))?;
         settings = settings.with(option.name, value);
     }
-    Ok(settings)
+    Ok((settings, ignored))
 }
 
 /// What redis-py means by a parameter. Those that ask for what holds anyway
@@ -201,7 +206,9 @@ fn identity(settings: &Settings, location: &Location) -> Result<Identity> {
     };
     let username = location.username.clone().or_else(|| text("username").map(str::to_owned));
     if username.is_some() && matches!(password, Password::None) {
-        return Err(config("`username` needs a password: `password`, `password_file`, or one in the location"));
+        return Err(config(
+            "`username` needs a password: `password`, `password_file`, or one in the location",
+        ));
     }
     let client_name = text("client_name").map(str::to_owned);
     if client_name.as_ref().is_some_and(|name| !name.bytes().all(|byte| byte.is_ascii_graphic())) {
@@ -211,8 +218,7 @@ fn identity(settings: &Settings, location: &Location) -> Result<Identity> {
 }
 
 fn database(settings: &Settings, location: &Location) -> i64 {
-    let of_location = location.database.and_then(|number| i64::try_from(number).ok());
-    of_location.or_else(|| settings.integer("database")).unwrap_or(0)
+    location.database.or_else(|| settings.integer("database")).unwrap_or(0)
 }
 
 /// A file that is needed later is looked at now, so that a wrong name is told

@@ -184,8 +184,8 @@ impl Slot {
         if let Some(error) = outcomes.iter().find_map(|outcome| outcome.as_ref().err()) {
             pending.told(*error);
         }
-        let named = outcomes.into_iter().zip(names);
-        Ok(named.map(|(outcome, name)| outcome.map_err(|error| error.into_error(name))).collect())
+        let answers = outcomes.into_iter().zip(names);
+        Ok(answers.map(|(outcome, name)| outcome.map_err(|error| error.into_error(name))).collect())
     }
 
     /// Refuses new calls, lets those under way end, and lets go of the
@@ -276,7 +276,7 @@ impl Inner {
 
     async fn connect(&self) -> Outcome {
         let until = self.clock.precise().after(self.connect_deadline);
-        match self.timer.limit(until, self.introduce()).await {
+        match self.timer.limit(until, Box::pin(self.introduce())).await {
             Ok(outcome) => Ok(Arc::new(Live::new(outcome?, self.clock.now()))),
             Err(Expiry::Elapsed) => {
                 let (address, deadline) = (&self.target.address, self.connect_deadline);
@@ -437,6 +437,9 @@ fn no_runtime() -> Error {
 
 impl fmt::Debug for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Slot").field("driver", &self.0.driver).field("target", &self.0.target).finish_non_exhaustive()
+        f.debug_struct("Slot")
+            .field("driver", &self.0.driver)
+            .field("target", &self.0.target)
+            .finish_non_exhaustive()
     }
 }

@@ -55,7 +55,11 @@ impl RedisStore {
     /// # Ok::<(), cache_core::Error>(())
     /// ```
     pub fn open(settings: &Settings, context: &Context) -> Result<Self> {
-        let settings = RedisSettings::new(settings, context)?;
+        let mut settings = RedisSettings::new(settings)?;
+        settings.target.max_value_bytes = context.max_value_bytes;
+        for note in &settings.ignored {
+            tracing::warn!(target: "cache::config", alias = &*context.alias, "{note}");
+        }
         Ok(Self { pool: Pool::new(&settings, context), context: context.clone() })
     }
 
@@ -129,9 +133,7 @@ impl AsyncCache for RedisStore {
         let slot = self.pool.of(key);
         match Expiry::of(life) {
             Expiry::Never => slot.run(&PERSIST, *key, &[], Reply::truth).await,
-            Expiry::After(milliseconds) => {
-                slot.ask(Command::pexpire(*key, milliseconds), Reply::truth).await
-            }
+            Expiry::After(milliseconds) => slot.ask(Command::pexpire(*key, milliseconds), Reply::truth).await,
         }
     }
 
@@ -197,9 +199,10 @@ impl AsyncCache for RedisStore {
                     Err(error) => refused.push((*position, error)),
                 }
             }
-            let answered = match commands.is_empty() {
-                true => Ok(Vec::new()),
-                false => self.pool.slot(slot).ask_many(commands, |at, reply| readings[at](reply)).await,
+            let answered = if commands.is_empty() {
+                Ok(Vec::new())
+            } else {
+                self.pool.slot(slot).ask_many(commands, |at, reply| readings[at](reply)).await
             };
             (sent, refused, answered)
         }));

@@ -16,11 +16,7 @@ pub(crate) type Config = Arc<ClientConfig>;
 ///
 /// The provider is named here: a program may link several, and rustls would
 /// not choose among them.
-pub(crate) fn config(
-    roots: Option<&Path>,
-    certificate: Option<&Path>,
-    key: Option<&Path>,
-) -> Result<Config> {
+pub(crate) fn config(roots: Option<&Path>, certificate: Option<&Path>, key: Option<&Path>) -> Result<Config> {
     let roots = match roots {
         Some(file) => roots_of(file)?,
         None => roots_of_the_system()?,

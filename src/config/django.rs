@@ -4,7 +4,7 @@
 use std::num::IntErrorKind;
 use std::time::Duration;
 
-use cache_core::{DjangoEffect, DjangoSpelling, Setting, SettingKind, SettingValue, Timeout};
+use cache_core::{DjangoEffect, DjangoOption, DjangoSpelling, Setting, SettingKind, SettingValue, Timeout};
 use serde_json::{Map, Value as Json};
 
 use super::problems::{listed, quoted, suggestion};
@@ -218,9 +218,35 @@ fn read_options(
     };
     let Some(backend) = backend else { return };
     for (name, value) in own {
-        if let Err(problem) = read_option(name, value, backend, values) {
-            problems.push(problem);
+        match backend.django.and_then(|django| django.effect_of(name)) {
+            Some(DjangoEffect::Within(table)) => read_table(name, table, value, backend, values, problems),
+            _ => problems.extend(read_option(name, value, backend, values).err()),
         }
+    }
+}
+
+/// An option that is a table of options.
+fn read_table(
+    name: &str,
+    table: &'static [DjangoOption],
+    value: &Json,
+    backend: &BackendTables<'_>,
+    values: &mut Values,
+    problems: &mut Vec<String>,
+) {
+    let own = match value {
+        Json::Object(own) => own,
+        Json::Null => return,
+        _ => return problems.push(format!("{} has to be a table", in_options(name))),
+    };
+    for (inner, value) in own {
+        let path = format!("{name}.{inner}");
+        let known = table.iter().find(|option| option.name == inner);
+        let read = match known {
+            Some(option) => apply(&path, option.effect, value, backend, values),
+            None => Err(unknown_option(&path, inner, backend, effective(table))),
+        };
+        problems.extend(read.err());
     }
 }
 
@@ -230,7 +256,47 @@ fn read_option(
     backend: &BackendTables<'_>,
     values: &mut Values,
 ) -> Result<(), String> {
-    let Some(option) = option_of(name, backend, values)? else { return Ok(()) };
+    let Some(django) = backend.django else {
+        let ours = backend.options.iter().find(|option| option.name.eq_ignore_ascii_case(name));
+        let names = backend.options.iter().map(|option| option.name);
+        let option = ours.ok_or_else(|| unknown_option(name, name, backend, names))?;
+        return set(name, option, value, values);
+    };
+    match django.effect_of(name) {
+        Some(effect) => apply(name, effect, value, backend, values),
+        None => Err(unknown_option(name, name, backend, effective(django.options))),
+    }
+}
+
+/// Does what becomes of the option.
+fn apply(
+    name: &str,
+    effect: DjangoEffect,
+    value: &Json,
+    backend: &BackendTables<'_>,
+    values: &mut Values,
+) -> Result<(), String> {
+    match effect {
+        DjangoEffect::Means(native) => {
+            let ours = backend.options.iter().find(|option| option.name == native);
+            let missing =
+                || format!("{} means `{native}`, which `{}` does not have", in_options(name), backend.name);
+            set(name, ours.ok_or_else(missing)?, value, values)
+        }
+        DjangoEffect::Ignored(reason) => {
+            values.notes.push(Note::Warning(format!("{} has no effect: {reason}", in_options(name))));
+            Ok(())
+        }
+        DjangoEffect::Refused(sentence) => Err(format!("{}: {sentence}", in_options(name))),
+        _ => Err(format!("{} is not supported yet", in_options(name))),
+    }
+}
+
+fn set(name: &str, option: &'static Setting, value: &Json, values: &mut Values) -> Result<(), String> {
+    // What a project reads from an environment that lacks it.
+    if matches!((option.kind, value), (SettingKind::Text, Json::Null)) {
+        return Ok(());
+    }
     let read = read_number_or(option, value).map_err(|problem| format!("{}: {problem}", in_options(name)))?;
     match values.options.insert(option.name, read) {
         None => Ok(()),
@@ -238,42 +304,22 @@ fn read_option(
     }
 }
 
-/// The option of ours that is meant, if any.
-fn option_of(
-    name: &str,
-    backend: &BackendTables<'_>,
-    values: &mut Values,
-) -> Result<Option<&'static Setting>, String> {
-    let ours = |wanted: &str| backend.options.iter().find(|option| option.name.eq_ignore_ascii_case(wanted));
-    let Some(django) = backend.django else {
-        let names = backend.options.iter().map(|option| option.name);
-        return ours(name).map(Some).ok_or_else(|| unknown_option(name, backend, names));
-    };
-    let Some(effect) = django.effect_of(name) else {
-        return Err(unknown_option(name, backend, django.options.iter().map(|option| option.name)));
-    };
-    let name = in_options(name);
-    match effect {
-        DjangoEffect::Means(native) => ours(native)
-            .map(Some)
-            .ok_or_else(|| format!("{name} means `{native}`, which `{}` does not have", backend.name)),
-        DjangoEffect::Ignored(reason) => {
-            values.notes.push(Note::Warning(format!("{name} has no effect: {reason}")));
-            Ok(None)
-        }
-        DjangoEffect::Refused(sentence) => Err(format!("{name}: {sentence}")),
-        _ => Err(format!("{name} is not supported yet")),
-    }
+/// The names worth telling of: those that do something.
+fn effective(options: &'static [DjangoOption]) -> impl Iterator<Item = &'static str> + Clone {
+    let does_something =
+        |option: &&DjangoOption| matches!(option.effect, DjangoEffect::Means(_) | DjangoEffect::Within(_));
+    options.iter().filter(does_something).map(|option| option.name)
 }
 
 fn unknown_option(
+    path: &str,
     name: &str,
     backend: &BackendTables<'_>,
     names: impl Iterator<Item = &'static str> + Clone,
 ) -> String {
     let accepted = listed(names.clone());
     let similar = suggestion(name, names);
-    let (name, backend) = (quoted(name), backend.name);
+    let (name, backend) = (quoted(path), backend.name);
     format!("{name} is not among the `OPTIONS` of `{backend}`; accepted: {accepted}{similar}")
 }
 

@@ -73,25 +73,39 @@ fn options(backend: &dyn Backend, django: Option<&DjangoSpelling>) -> Json {
             "additionalProperties": false,
         });
     };
-    let defaults =
-        |native: &str| django.defaults.iter().find(|(name, _)| *name == native).map(|(_, text)| *text);
-    let of_effect = |effect: DjangoEffect| match effect {
-        DjangoEffect::Means(native) => {
-            let ours = backend.options().iter().find(|setting| setting.name == native)?;
-            let mut ours = *ours;
-            ours.default = defaults(native).unwrap_or(ours.default);
-            Some(number_or_text(&ours))
-        }
-        DjangoEffect::Ignored(reason) => Some(json!({"description": format!("It has no effect: {reason}.")})),
-        // Whatever its value.
-        _ => Some(Json::Bool(false)),
-    };
-    let option = |option: &DjangoOption| Some((option.name.to_owned(), of_effect(option.effect)?));
-    let mut schema = table(django.options.iter().filter_map(option));
-    if let Some(others) = django.others.and_then(of_effect) {
+    let mut schema = table(django.options.iter().filter_map(|option| entry(option, backend, django)));
+    if let Some(others) = django.others.and_then(|effect| of_effect(effect, backend, django)) {
         schema["additionalProperties"] = others;
     }
     schema
+}
+
+fn entry(option: &DjangoOption, backend: &dyn Backend, django: &DjangoSpelling) -> Option<(String, Json)> {
+    Some((option.name.to_owned(), of_effect(option.effect, backend, django)?))
+}
+
+fn of_effect(effect: DjangoEffect, backend: &dyn Backend, django: &DjangoSpelling) -> Option<Json> {
+    match effect {
+        DjangoEffect::Means(native) => {
+            let ours = backend.options().iter().find(|setting| setting.name == native)?;
+            let default = django.defaults.iter().find(|(name, _)| *name == native);
+            let mut ours = *ours;
+            ours.default = default.map_or(ours.default, |(_, text)| text);
+            let mut schema = number_or_text(&ours);
+            if ours.kind == SettingKind::Text {
+                schema["type"] = json!(["string", "null"]);
+            }
+            Some(schema)
+        }
+        DjangoEffect::Ignored(reason) => Some(json!({"description": format!("It has no effect: {reason}.")})),
+        DjangoEffect::Within(options) => {
+            let mut schema = table(options.iter().filter_map(|option| entry(option, backend, django)));
+            schema["type"] = json!(["object", "null"]);
+            Some(schema)
+        }
+        // Whatever its value.
+        _ => Some(Json::Bool(false)),
+    }
 }
 
 /// Django reads numbers from text too.

@@ -4,6 +4,9 @@
 
 use serde_json::{Value as Json, json};
 
+/// What is said where a list names replicas.
+pub(crate) const REPLICAS: &str = "read replicas are not supported yet";
+
 /// Stands wherever an example has a password.
 pub(crate) const PASSWORD: &str = "hunter2";
 
@@ -47,7 +50,7 @@ pub(crate) fn of_django() -> Vec<Example> {
             REDIS,
             json!({"LOCATION": format!("redis://username:{PASSWORD}@127.0.0.1:6379")}),
         ),
-        example(
+        of(
             "redis with replicas",
             REDIS,
             json!({"LOCATION": [
@@ -55,6 +58,7 @@ pub(crate) fn of_django() -> Vec<Example> {
                 "redis://127.0.0.1:6378",
                 "redis://127.0.0.1:6377",
             ]}),
+            Some(REPLICAS),
         ),
         example("a table", DATABASE, json!({"LOCATION": "my_cache_table"})),
         example("a directory", FILES, json!({"LOCATION": "/var/tmp/django_cache"})),
@@ -151,7 +155,7 @@ fn servers_and_values() -> Vec<Example> {
         options("lzma", json!({"COMPRESSOR": "django_redis.compressors.lzma.LzmaCompressor"})),
         options("lz4", json!({"COMPRESSOR": "django_redis.compressors.lz4.Lz4Compressor"})),
         options("zstd", json!({"COMPRESSOR": "django_redis.compressors.zstd.ZStdCompressor"})),
-        options("ignored exceptions", json!({"IGNORE_EXCEPTIONS": true})),
+        refused("ignored exceptions", json!({"IGNORE_EXCEPTIONS": true}), "`OPTIONS.IGNORE_EXCEPTIONS`"),
         options("a pool of connections", json!({"CONNECTION_POOL_KWARGS": {"max_connections": 100}})),
         options(
             "a pool that tries again",
@@ -159,13 +163,19 @@ fn servers_and_values() -> Vec<Example> {
         ),
         options("a pool of one's own", json!({"CONNECTION_POOL_CLASS": "myproj.mypool.MyOwnPool"})),
         options("a parser", json!({"PARSER_CLASS": "redis.connection.HiredisParser"})),
-        example("a replica", json!({"LOCATION": ["redis://127.0.0.1:6379/1", "redis://127.0.0.1:6378/1"]})),
+        of(
+            "a replica",
+            DJANGO_REDIS,
+            json!({"LOCATION": ["redis://127.0.0.1:6379/1", "redis://127.0.0.1:6378/1"]}),
+            Some(REPLICAS),
+        ),
     ]
 }
 
 /// Which share their list of them.
 fn sentinels() -> Vec<Example> {
     let sentinels = json!([["sentinel-1", 26379], ["sentinel-2", 26379], ["sentinel-3", 26379]]);
+    let example = |name, alias| of(name, DJANGO_REDIS, alias, Some("`OPTIONS.SENTINELS`"));
     vec![
         example(
             "sentinels",
@@ -213,27 +223,40 @@ fn sentinels() -> Vec<Example> {
 
 fn clients() -> Vec<Example> {
     vec![
-        example(
+        of(
             "shards",
+            DJANGO_REDIS,
             json!({
                 "LOCATION": ["redis://127.0.0.1:6379/1", "redis://127.0.0.1:6379/2"],
                 "OPTIONS": {"CLIENT_CLASS": "django_redis.client.ShardClient"},
             }),
+            Some(REPLICAS),
         ),
         options("a herd", json!({"CLIENT_CLASS": "django_redis.client.HerdClient"})),
-        options("JSON", json!({"SERIALIZER": "django_redis.serializers.json.JSONSerializer"})),
-        options("msgpack", json!({"SERIALIZER": "django_redis.serializers.msgpack.MSGPackSerializer"})),
-        options(
+        refused(
+            "JSON",
+            json!({"SERIALIZER": "django_redis.serializers.json.JSONSerializer"}),
+            "`OPTIONS.SERIALIZER`",
+        ),
+        refused(
+            "msgpack",
+            json!({"SERIALIZER": "django_redis.serializers.msgpack.MSGPackSerializer"}),
+            "`OPTIONS.SERIALIZER`",
+        ),
+        refused(
             "a client of redis-py",
             json!({"REDIS_CLIENT_CLASS": "my.module.ClientClass", "REDIS_CLIENT_KWARGS": {"some_setting": true}}),
+            "`OPTIONS.REDIS_CLIENT_CLASS`",
         ),
         options("connections that are closed", json!({"CLOSE_CONNECTION": true})),
-        example(
+        of(
             "TLS with a certificate of one's own",
+            DJANGO_REDIS,
             json!({"LOCATION": "rediss://127.0.0.1:6379/1", "OPTIONS": {
                 "CLIENT_CLASS": "django_redis.client.DefaultClient",
                 "CONNECTION_POOL_KWARGS": {"ssl_cert_reqs": null},
             }}),
+            Some("`OPTIONS.CONNECTION_POOL_KWARGS.ssl_cert_reqs`"),
         ),
     ]
 }
@@ -244,9 +267,17 @@ fn example(name: &'static str, alias: Json) -> Example {
 }
 
 fn options(name: &'static str, options: Json) -> Example {
+    with_options(name, options, None)
+}
+
+fn refused(name: &'static str, options: Json, missing: &'static str) -> Example {
+    with_options(name, options, Some(missing))
+}
+
+fn with_options(name: &'static str, options: Json, missing: Option<&'static str>) -> Example {
     let mut alias = json!({"LOCATION": "redis://127.0.0.1:6379/1"});
     alias["OPTIONS"] = options;
-    example(name, alias)
+    of(name, DJANGO_REDIS, alias, missing)
 }
 
 fn of(name: &'static str, backend: &str, alias: Json, missing: Option<&'static str>) -> Example {
@@ -258,7 +289,7 @@ fn of(name: &'static str, backend: &str, alias: Json, missing: Option<&'static s
 /// What is said of a path that no backend has yet.
 fn not_yet(backend: &str) -> Option<&'static str> {
     match backend {
-        LOCMEM | DUMMY => None,
+        LOCMEM | DUMMY | REDIS | DJANGO_REDIS => None,
         _ => Some("is not supported yet"),
     }
 }

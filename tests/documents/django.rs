@@ -9,9 +9,9 @@ use crate::table::table;
 
 const INTRODUCTION: &str = r#"# Django's settings
 
-`CACHES` of a Django project loads as it stands, where its aliases are in local memory or dummies. Those in Redis,
-memcached, a database or files are [not supported yet](#not-supported-yet); the environment can put one that is in
-their place.
+`CACHES` of a Django project loads as it stands, where its aliases are in local memory, in Redis (by Django's own
+backend or by django-redis), or dummies. Those in memcached, a database or files are [not supported
+yet](#not-supported-yet); the environment can put one that is in their place.
 
 ```console
 $ export DJANGO_SETTINGS_MODULE=myproject.settings
@@ -53,7 +53,7 @@ const SETTINGS: &[[&str; 3]] = &[
     [
         "LOCATION",
         "`location`",
-        "Text, or a list of texts; in local memory one name. Empty text and `null` are as good as none.",
+        "Text, or a list of texts; in local memory one name, for Redis a URL. Empty text and `null` are as good as none.",
     ],
     [
         "TIMEOUT",
@@ -64,7 +64,8 @@ const SETTINGS: &[[&str; 3]] = &[
     [
         "OPTIONS",
         "`options`",
-        "What the [backend](#backends) says of each. A whole number may be text, or a float without a fraction.",
+        "What the [backend](#backends) says of each. A whole number may be text, or a float without a fraction; for a text, \
+         `null` is as good as none.",
     ],
     ["KEY_PREFIX", "`key_prefix`", "Text, or a whole number, which is taken as its text."],
     ["VERSION", "`version`", "A whole number from 0, also as text. 1 unless set."],
@@ -97,7 +98,10 @@ const DIFFERENCES: &str = r#"
 * A store in memory belongs to one `Caches`, not to the whole process.
 * Two aliases of one `LOCATION` have to agree on its limits. One in Django's spelling culls, so a native one beside it
   needs `eviction = "lru"` and the same `max_entries` and `cull_frequency`.
-* Values are not pickled: entries are not shared with a running Django.
+* Values are not pickled: entries are not shared with a running Django. Where both have entries in one Redis, a
+  `KEY_PREFIX` of its own keeps the two apart; a warning says so for each alias.
+* `get_many` and `set_many` of Redis are one exchange, as in Django; `incr` of a key that vanishes meanwhile makes none,
+  and lives are counted in milliseconds.
 
 ## Names of the project
 
@@ -125,13 +129,11 @@ These paths are known, and an error says so:
 
 /// Paths of Django and django-redis that load nothing yet.
 const NOT_YET: &[&str] = &[
-    "django.core.cache.backends.redis.RedisCache",
     "django.core.cache.backends.memcached.PyMemcacheCache",
     "django.core.cache.backends.memcached.PyLibMCCache",
     "django.core.cache.backends.memcached.MemcachedCache",
     "django.core.cache.backends.db.DatabaseCache",
     "django.core.cache.backends.filebased.FileBasedCache",
-    "django_redis.cache.RedisCache",
 ];
 
 pub(crate) async fn page() -> String {
@@ -180,6 +182,9 @@ fn path(name: &str, backend: &dyn Backend, django: &DjangoSpelling) -> String {
             }
             DjangoEffect::Ignored(reason) => format!("accepted without effect, with a warning: {reason}"),
             DjangoEffect::Refused(sentence) => format!("an error: {sentence}"),
+            DjangoEffect::Within(_) => {
+                "a table of what `OPTIONS` of Django's own backend has, above".to_owned()
+            }
             _ => panic!("say what becomes of `{}`", option.name),
         };
         [format!("`{}`", option.name), effect]

@@ -1,7 +1,7 @@
 //! What in `docs/` is made from the tables of the code still says what they say.
 //!
 //! `UPDATE_EXPECT=1 cargo test --test documents` writes the files anew.
-#![cfg(feature = "mem")]
+#![cfg(all(feature = "mem", feature = "redis"))]
 
 mod django;
 mod settings;

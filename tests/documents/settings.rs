@@ -95,6 +95,13 @@ const BACKENDS: &[(&str, &str)] = &[
          a name: aliases with the same one share a store within one set of caches, each with its own `key_prefix` and \
          `version`. Without one an alias has a store of its own. Under `options`:",
     ),
+    (
+        "redis",
+        "Keeps entries on a server of Redis or Valkey: [redis.md](redis.md) says how. The cargo feature `redis` brings the \
+         driver redis-rs, `redis-fred` the driver fred. `location` is where the server is: \
+         `redis://[[username]:password@]host[:port][/database]`, `rediss://` with TLS, `valkey://` and `valkeys://`, \
+         `unix:/path`, or `host:port`; options may follow as `?name=value`. Under `options`:",
+    ),
 ];
 
 fn settings(settings: &[Setting], prefix: &str) -> String {

@@ -25,7 +25,7 @@ use futures::future::join_all;
 use socket2_of_fred::TcpKeepalive;
 use tokio::task::AbortHandle;
 
-use super::{Connection, Credentials, Lost, NoConnection, Target};
+use super::connection::{Connection, Credentials, Lost, NoConnection, Target};
 use crate::command::{Arg, Command};
 use crate::location::Address;
 use crate::reply::Reply;
@@ -48,7 +48,7 @@ struct Router {
 const NEVER: Duration = Duration::from_secs(1 << 30);
 
 /// Shorter than what firewalls usually take for an abandoned connection.
-const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE: Duration = Duration::from_mins(1);
 
 /// Fred takes an array of three to five that begins with a word of publish and
 /// subscribe for a message, throws it away, and hands each later reply to the
@@ -218,7 +218,9 @@ fn connection_config() -> ConnectionConfig {
 
 fn not_connected(target: &Target, error: fred::error::Error) -> NoConnection {
     match error.kind() {
-        ErrorKind::IO | ErrorKind::Tls | ErrorKind::Timeout | ErrorKind::Canceled => target.unreachable(error),
+        ErrorKind::IO | ErrorKind::Tls | ErrorKind::Timeout | ErrorKind::Canceled => {
+            target.unreachable(error)
+        }
         // Errors of the server have several kinds, and their text is its own.
         kind => match ServerError::parse(error.details()) {
             ServerError::Other if *kind == ErrorKind::Auth => {

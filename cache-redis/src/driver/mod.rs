@@ -1,23 +1,19 @@
-//! The seam between this crate and the libraries that speak the protocol:
-//! commands in, replies out, one connection, no policy.
+//! The libraries that speak the protocol, behind one seam: commands in, replies
+//! out, one connection, no policy.
 
+mod connection;
 #[cfg(feature = "fred")]
 mod fred;
 #[cfg(feature = "redis-rs")]
 mod redis_rs;
 
 use std::fmt;
-use std::future::Future;
-use std::sync::Arc;
 
-use cache_core::{BoxError, Error, ErrorKind, Result};
-use tokio_rustls::rustls::ClientConfig;
-
+use self::connection::Connection as _;
 use crate::command::Command;
-use crate::location::Address;
 use crate::reply::Reply;
-use crate::secret::Secret;
-use crate::server_error::ServerError;
+
+pub(crate) use self::connection::{Credentials, Lost, NoConnection, Target};
 
 #[cfg(not(any(feature = "fred", feature = "redis-rs")))]
 compile_error!("cache-redis needs a driver: its feature `redis-rs` or `fred`");
@@ -30,61 +26,6 @@ pub(crate) enum Driver {
     #[cfg(feature = "redis-rs")]
     RedisRs,
 }
-
-/// What is connected to, and how.
-#[derive(Clone)]
-pub(crate) struct Target {
-    pub(crate) address: Address,
-    pub(crate) tls: Option<Arc<ClientConfig>>,
-    /// Longer values are not copied out of a driver's buffer.
-    pub(crate) max_value_bytes: usize,
-}
-
-/// Who connects.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Credentials {
-    pub(crate) username: Option<String>,
-    pub(crate) password: Option<Secret>,
-}
-
-/// One connection: it is used until it is lost, and never mends itself.
-///
-/// Each call is sent once at most. A call that is dropped before it was sent is
-/// not sent; one that is dropped later is, and its reply goes to nobody. Calls
-/// are sent in the order in which they are first polled.
-pub(crate) trait Connection: Sized + Send + Sync + 'static {
-    fn connect(
-        target: &Target,
-        credentials: &Credentials,
-    ) -> impl Future<Output = Result<Self, NoConnection>> + Send;
-
-    /// Sends one command.
-    fn call(&self, command: Command<'_>) -> impl Future<Output = Result<Reply, Lost>> + Send;
-
-    /// Sends commands together; answers a reply for each.
-    fn call_many(
-        &self,
-        commands: Vec<Command<'_>>,
-    ) -> impl Future<Output = Result<Vec<Reply>, Lost>> + Send;
-
-    /// Whether it is known to be over.
-    fn is_lost(&self) -> bool;
-
-    /// Ends it: calls under way fail now, and no reply reaches anybody.
-    fn cut(&self);
-}
-
-/// Why no connection came about.
-#[derive(Clone, Debug)]
-pub(crate) enum NoConnection {
-    /// The server said so.
-    Refused(ServerError),
-    Unreachable(Error),
-}
-
-/// A call has no reply, and there will be none: the connection is gone.
-#[derive(Debug)]
-pub(crate) struct Lost(pub(crate) Option<BoxError>);
 
 /// A connection of whichever driver.
 pub(crate) enum Link {
@@ -109,14 +50,20 @@ impl Driver {
             "fred" => Ok(Self::Fred),
             #[cfg(feature = "redis-rs")]
             "redis-rs" => Ok(Self::RedisRs),
-            _ => Err(format!(
-                "`driver` is one whose cargo feature is off: `{name}` of cache-redis, `redis-{}` of cache-sdk",
-                name.trim_start_matches("redis-")
-            )),
+            _ => {
+                let of_facade = if name == "fred" { "redis-fred" } else { "redis" };
+                Err(format!(
+                    "`driver` is one whose cargo feature is off: `{of_facade}` of cache-sdk, `{name}` of cache-redis"
+                ))
+            }
         }
     }
 
-    pub(crate) async fn connect(self, target: &Target, credentials: &Credentials) -> Result<Link, NoConnection> {
+    pub(crate) async fn connect(
+        self,
+        target: &Target,
+        credentials: &Credentials,
+    ) -> Result<Link, NoConnection> {
         match self {
             #[cfg(feature = "fred")]
             Self::Fred => fred::Link::connect(target, credentials).await.map(Link::Fred),
@@ -161,34 +108,6 @@ impl Link {
             #[cfg(feature = "redis-rs")]
             Self::RedisRs(link) => link.cut(),
         }
-    }
-}
-
-impl Target {
-    /// What is said where no connection comes about.
-    fn unreachable(&self, source: impl Into<BoxError>) -> NoConnection {
-        let hint = match self.tls {
-            None => "",
-            Some(_) => " (TLS is on: does the server speak it, and is its certificate one of `tls_ca_file`?)",
-        };
-        let detail = format!("cannot connect to {}{hint}", self.address);
-        NoConnection::Unreachable(Error::new(ErrorKind::Connection, detail).with_source(source))
-    }
-}
-
-impl Lost {
-    pub(crate) fn into_error(self) -> Error {
-        let error = Error::new(ErrorKind::Connection, "the connection was lost before there was an answer");
-        match self.0 {
-            Some(source) => error.with_source(source),
-            None => error,
-        }
-    }
-}
-
-impl fmt::Debug for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Target").field("address", &self.address).field("tls", &self.tls.is_some()).finish()
     }
 }
 

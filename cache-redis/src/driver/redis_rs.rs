@@ -14,7 +14,7 @@ use tokio::task::AbortHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::{Connection, Credentials, Lost, NoConnection, Target};
+use super::connection::{Connection, Credentials, Lost, NoConnection, Target};
 use crate::command::{Arg, Command};
 use crate::location::Address;
 use crate::reply::Reply;
@@ -32,7 +32,7 @@ pub(crate) struct Link {
 struct Pump(AbortHandle);
 
 /// Shorter than what firewalls usually take for an abandoned connection.
-const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE: Duration = Duration::from_mins(1);
 
 impl Connection for Link {
     async fn connect(target: &Target, credentials: &Credentials) -> Result<Self, NoConnection> {
