@@ -33,6 +33,9 @@ pub struct Capabilities {
     /// Whether a read that does not say [`LEADER`](crate::Read::LEADER) may miss
     /// what has been written, as one by a replica. Default: false.
     pub stale_reads: bool,
+    /// Within which time each call ends by itself, whatever the store does: the
+    /// handle then keeps no deadline of its own beside it. Default: none.
+    pub deadline: Option<Duration>,
     /// How reads may be put together. Default: 100 keys a call.
     pub read_batch: Batch,
     /// How writes may be put together. Default: 100 keys a call.
@@ -67,6 +70,7 @@ impl Default for Capabilities {
             atomic_move: false,
             clear_prefix: false,
             stale_reads: false,
+            deadline: None,
             read_batch: Batch::new(100),
             write_batch: Batch::new(100),
         }
@@ -106,6 +110,8 @@ setters! {
     clear_prefix: bool;
     /// Sets [`stale_reads`](Self::stale_reads).
     stale_reads: bool;
+    /// Sets [`deadline`](Self::deadline).
+    deadline: Option<Duration>;
     /// Sets [`read_batch`](Self::read_batch).
     read_batch: Batch;
     /// Sets [`write_batch`](Self::write_batch).

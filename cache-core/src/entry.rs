@@ -213,7 +213,7 @@ impl Entry {
 
 fn decode<T: Value>(stored: &dyn Stored, format: &Format) -> Result<T, Undecodable> {
     if let Some(bytes) = stored.bytes() {
-        return format.decode(bytes);
+        return format.decode_shared(bytes);
     }
     if let Some(reason) = stored.undecodable() {
         return Err(reason.into());

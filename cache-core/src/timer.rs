@@ -50,7 +50,7 @@ const LINGER: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 struct Wheels {
-    by_runtime: HashMap<runtime::Id, Wheel>,
+    by_runtime: HashMap<runtime::Id, Wheel, foldhash::fast::RandomState>,
     next_id: u64,
 }
 
@@ -59,6 +59,9 @@ struct Wheels {
 struct Wheel {
     /// By the end of the bucket, in units of [`BUCKET`].
     buckets: BTreeMap<u64, Slab<Waiter>>,
+    /// The bucket that was made last. It stays when it is empty, for the next
+    /// call, until another is made.
+    latest: u64,
     /// The task panicked, as it does on a runtime without time: nobody can
     /// wait here.
     broken: bool,
@@ -210,17 +213,29 @@ impl Wheels {
     }
 
     fn remove(&mut self, place: Place) -> Option<Waker> {
-        self.waiter(place)?;
         let waiters = self.by_runtime.get_mut(&place.runtime)?.buckets.get_mut(&place.bucket)?;
-        Some(waiters.remove(place.slot).waker)
+        let is_still_there = waiters.get(place.slot).is_some_and(|waiter| waiter.id == place.id);
+        is_still_there.then(|| waiters.remove(place.slot).waker)
     }
 }
 
 impl Wheel {
     fn seat(&mut self, runtime: runtime::Id, until: Tick, waiter: Waiter) -> Place {
         let (bucket, id) = (bucket_of(until), waiter.id);
-        let slot = self.buckets.entry(bucket).or_default().insert(waiter);
+        let slot = self.bucket(bucket).insert(waiter);
         Place { runtime, bucket, slot, id }
+    }
+
+    /// The bucket of this number. What calls one after the other leave empty
+    /// does not pile up: to look for one among hundreds cost more than the rest.
+    fn bucket(&mut self, bucket: u64) -> &mut Slab<Waiter> {
+        if bucket != self.latest && !self.buckets.contains_key(&bucket) {
+            let former = std::mem::replace(&mut self.latest, bucket);
+            if self.buckets.get(&former).is_some_and(Slab::is_empty) {
+                self.buckets.remove(&former);
+            }
+        }
+        self.buckets.entry(bucket).or_default()
     }
 
     fn tell(&self, until: Tick) -> Tell {

@@ -18,16 +18,17 @@ const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 pub(crate) async fn clear(pool: &Pool, scope: &Scope<'_>, context: &Context) -> Result<()> {
     let Some(prefix) = scope.prefix() else {
-        return pool.slot(0).ask(Command::flush(), Reply::done).await;
+        return pool.slot(0).ask(&Command::flush(), Reply::done).await;
     };
     // A write that was dropped before now has its place before the clear.
-    try_join_all((1..pool.len()).map(|slot| pool.slot(slot).ask(Command::ping(), Reply::done))).await?;
+    try_join_all((1..pool.len()).map(async |slot| pool.slot(slot).ask(&Command::ping(), Reply::done).await))
+        .await?;
 
     let pattern = format!("{}:[0-9]*:*", escaped(prefix));
     let (mut cursor, mut removed) = (Bytes::from_static(b"0"), 0);
     let mut told = context.clock.now();
     loop {
-        let (next, page) = pool.slot(0).ask(Command::scan(cursor, &pattern, COUNT), Reply::page).await?;
+        let (next, page) = pool.slot(0).ask(&Command::scan(cursor, &pattern, COUNT), Reply::page).await?;
         scope.step();
         removed += remove(pool, prefix, page).await?;
         scope.step();
@@ -55,7 +56,8 @@ async fn remove(pool: &Pool, prefix: &str, page: Vec<Bytes>) -> Result<i64> {
         }
     }
     let groups = groups.into_iter().enumerate().filter(|(_, keys)| !keys.is_empty());
-    let removals = groups.map(|(slot, keys)| pool.slot(slot).ask(Command::unlink(keys), Reply::integer));
+    let removals =
+        groups.map(async |(slot, keys)| pool.slot(slot).ask(&Command::unlink(keys), Reply::integer).await);
     Ok(try_join_all(removals).await?.into_iter().sum())
 }
 

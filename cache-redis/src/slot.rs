@@ -118,22 +118,24 @@ impl Slot {
     /// Sends the command and reads its reply.
     pub(crate) async fn ask<T>(
         &self,
-        command: Command<'_>,
+        command: &Command<'_>,
         read: impl FnOnce(Reply) -> Result<T, Failure>,
     ) -> Result<T> {
-        let name = command.name;
-        self.try_ask(command, read).await?.map_err(|error| error.into_error(name))
+        self.try_ask(command, read).await?.map_err(|error| error.into_error(command.name))
     }
 
     /// As [`ask`](Self::ask); what the server refused it with is kept apart.
     pub(crate) async fn try_ask<T>(
         &self,
-        command: Command<'_>,
+        command: &Command<'_>,
         read: impl FnOnce(Reply) -> Result<T, Failure>,
     ) -> Result<Result<T, ServerError>> {
-        let _turn = self.0.turns.take().await?;
-        let mut pending = match self.0.connection().await? {
-            Ok(live) => Pending::begin(&self.0, live),
+        let _turn = match self.0.turns.try_take() {
+            Some(turn) => turn,
+            None => self.0.turns.take().await?,
+        };
+        let mut pending = match self.0.begin_call().await? {
+            Ok(pending) => pending,
             Err(error) => return Ok(Err(error)),
         };
         let reply = pending.live.link.call(command).await;
@@ -148,10 +150,10 @@ impl Slot {
         args: &[Arg<'a>],
         read: impl Fn(Reply) -> Result<T, Failure>,
     ) -> Result<T> {
-        let outcome = self.try_ask(script.by_digest(key, args), &read).await?;
+        let outcome = self.try_ask(&script.by_digest(key, args), &read).await?;
         match outcome {
             Ok(answer) => Ok(answer),
-            Err(ServerError::UnknownScript) => self.ask(script.by_text(key, args), read).await,
+            Err(ServerError::UnknownScript) => self.ask(&script.by_text(key, args), read).await,
             Err(error) => Err(error.into_error("EVALSHA")),
         }
     }
@@ -159,18 +161,17 @@ impl Slot {
     /// Sends the commands together and reads each of their replies.
     pub(crate) async fn ask_many<T>(
         &self,
-        commands: Vec<Command<'_>>,
+        commands: &[Command<'_>],
         mut read: impl FnMut(usize, Reply) -> Result<T, Failure>,
     ) -> Result<Vec<Result<T>>> {
-        let names: Vec<_> = commands.iter().map(|command| command.name).collect();
         let _turn = self.0.turns.take().await?;
-        let mut pending = match self.0.connection().await? {
-            Ok(live) => Pending::begin(&self.0, live),
+        let mut pending = match self.0.begin_call().await? {
+            Ok(pending) => pending,
             Err(error) => return Err(error.into_error("the connection")),
         };
         let replies = pending.live.link.call_many(commands).await;
         let outcomes = pending.end(replies, |replies| {
-            if replies.len() != names.len() {
+            if replies.len() != commands.len() {
                 return Err(Failure::Misfit);
             }
             let outcome = |(position, reply)| match read(position, reply) {
@@ -184,8 +185,10 @@ impl Slot {
         if let Some(error) = outcomes.iter().find_map(|outcome| outcome.as_ref().err()) {
             pending.told(*error);
         }
-        let answers = outcomes.into_iter().zip(names);
-        Ok(answers.map(|(outcome, name)| outcome.map_err(|error| error.into_error(name))).collect())
+        let answers = outcomes.into_iter().zip(commands);
+        Ok(answers
+            .map(|(outcome, command)| outcome.map_err(|error| error.into_error(command.name)))
+            .collect())
     }
 
     /// Refuses new calls, lets those under way end, and lets go of the
@@ -204,7 +207,19 @@ impl Slot {
 }
 
 impl Inner {
-    /// A connection that is of use, or what the server refused one with.
+    /// A call by a connection that is of use, or what the server refused one with.
+    async fn begin_call(self: &Arc<Self>) -> Result<Result<Pending<'_>, ServerError>> {
+        let now = self.clock.now();
+        // Nearly always there is one, and nothing to wait for.
+        if let State::Connected(live) = &*self.state()
+            && live.is_usable(now, self.patience)
+        {
+            return Ok(Ok(Pending::begin(self, Arc::clone(live), now)));
+        }
+        let live = Box::pin(self.connection()).await?;
+        Ok(live.map(|live| Pending::begin(self, live, self.clock.now())))
+    }
+
     async fn connection(self: &Arc<Self>) -> Result<Result<Arc<Live>, ServerError>> {
         loop {
             let attempt = match self.find()? {
@@ -292,15 +307,15 @@ impl Inner {
         let credentials = self.identity.credentials().await.map_err(NoConnection::Unreachable)?;
         let link = self.driver.connect(&self.target, &credentials).await?;
         if self.identity.database != 0 {
-            self.tell(&link, Command::select(self.identity.database)).await?;
+            self.tell(&link, &Command::select(self.identity.database)).await?;
         }
         if let Some(name) = &self.identity.client_name {
-            self.tell(&link, Command::set_client_name(name)).await?;
+            self.tell(&link, &Command::set_client_name(name)).await?;
         }
         Ok(link)
     }
 
-    async fn tell(&self, link: &Link, command: Command<'_>) -> Result<(), NoConnection> {
+    async fn tell(&self, link: &Link, command: &Command<'_>) -> Result<(), NoConnection> {
         let reply = link.call(command).await.map_err(|lost| NoConnection::Unreachable(lost.into_error()))?;
         reply.done().map_err(|failure| match failure {
             Failure::Refused(error) => NoConnection::Refused(error),
@@ -368,8 +383,7 @@ impl Inner {
 }
 
 impl<'a> Pending<'a> {
-    fn begin(slot: &'a Inner, live: Arc<Live>) -> Self {
-        let began = slot.clock.now();
+    fn begin(slot: &'a Inner, live: Arc<Live>, began: Tick) -> Self {
         Self { slot, live, began, ended: false }
     }
 

@@ -79,8 +79,8 @@ impl RedisStore {
         let groups = self.pool.grouped(keys.iter().copied());
         let asked = groups.iter().enumerate().filter(|(_, positions)| !positions.is_empty());
         let answers = join_all(asked.map(async |(slot, positions)| {
-            let commands = positions.iter().map(|position| Command::get(keys[*position])).collect();
-            (positions, self.pool.slot(slot).ask_many(commands, |_, reply| reply.content()).await)
+            let commands: Vec<_> = positions.iter().map(|position| Command::get(keys[*position])).collect();
+            (positions, self.pool.slot(slot).ask_many(&commands, |_, reply| reply.content()).await)
         }));
         let found = |content: Option<Content>| {
             content.map(|content| {
@@ -107,7 +107,7 @@ impl AsyncCache for RedisStore {
     }
 
     async fn aget(&self, key: &Key<'_>, read: Read) -> Result<Option<Found>> {
-        let content = self.pool.of(key).ask(Command::get(*key), Reply::content).await?;
+        let content = self.pool.of(key).ask(&Command::get(*key), Reply::content).await?;
         Ok(content.map(|content| {
             let token = read.token.then(|| content.token());
             let found = Found::new(content.into_entry());
@@ -126,21 +126,23 @@ impl AsyncCache for RedisStore {
             When::Unchanged(token) => return self.set_unchanged(*key, value, write.life, token).await,
         };
         let command = Command::set(*key, value_arg(value)?, write.life, when);
-        self.pool.of(key).ask(command, reading_of(when)).await
+        self.pool.of(key).ask(&command, reading_of(when)).await
     }
 
     async fn atouch(&self, key: &Key<'_>, life: Life) -> Result<bool> {
         let slot = self.pool.of(key);
         match Expiry::of(life) {
             Expiry::Never => slot.run(&PERSIST, *key, &[], Reply::truth).await,
-            Expiry::After(milliseconds) => slot.ask(Command::pexpire(*key, milliseconds), Reply::truth).await,
+            Expiry::After(milliseconds) => {
+                slot.ask(&Command::pexpire(*key, milliseconds), Reply::truth).await
+            }
         }
     }
 
     async fn adelete(&self, key: &Key<'_>, when: &When) -> Result<bool> {
         let slot = self.pool.of(key);
         match when {
-            When::Always | When::Present => slot.ask(Command::unlink([Arg::Key(*key)]), Reply::truth).await,
+            When::Always | When::Present => slot.ask(&Command::unlink([Arg::Key(*key)]), Reply::truth).await,
             When::Absent => Ok(false),
             When::Unchanged(token) => {
                 slot.run(&UNLINK_IF_UNCHANGED, *key, &script::token_args(token), Reply::truth).await
@@ -149,11 +151,11 @@ impl AsyncCache for RedisStore {
     }
 
     async fn ahas_key(&self, key: &Key<'_>, _: Read) -> Result<bool> {
-        self.pool.of(key).ask(Command::exists(*key), Reply::truth).await
+        self.pool.of(key).ask(&Command::exists(*key), Reply::truth).await
     }
 
     async fn alife(&self, key: &Key<'_>, _: Read) -> Result<Option<Life>> {
-        Ok(of_pttl(self.pool.of(key).ask(Command::pttl(*key), Reply::integer).await?))
+        Ok(of_pttl(self.pool.of(key).ask(&Command::pttl(*key), Reply::integer).await?))
     }
 
     async fn aincr(&self, key: &Key<'_>, incr: Incr) -> Result<Option<i64>> {
@@ -162,7 +164,7 @@ impl AsyncCache for RedisStore {
     }
 
     async fn amove(&self, from: &Key<'_>, to: &Key<'_>) -> Result<bool> {
-        let outcome = self.pool.of(from).try_ask(Command::rename(*from, *to), Reply::done).await?;
+        let outcome = self.pool.of(from).try_ask(&Command::rename(*from, *to), Reply::done).await?;
         match outcome {
             Ok(()) => Ok(true),
             Err(ServerError::NoSuchKey) => Ok(false),
@@ -176,7 +178,7 @@ impl AsyncCache for RedisStore {
         }
         let Some(first) = keys.first() else { return Ok(Vec::new()) };
         let reading = |reply: Reply| reply.contents(keys.len());
-        let contents = self.pool.of(first).ask(Command::mget(keys), reading).await?;
+        let contents = self.pool.of(first).ask(&Command::mget(keys), reading).await?;
         let found = |content: Option<Content>| Ok(content.map(|content| Found::new(content.into_entry())));
         Ok(contents.into_iter().map(found).collect())
     }
@@ -202,7 +204,7 @@ impl AsyncCache for RedisStore {
             let answered = if commands.is_empty() {
                 Ok(Vec::new())
             } else {
-                self.pool.slot(slot).ask_many(commands, |at, reply| readings[at](reply)).await
+                self.pool.slot(slot).ask_many(&commands, |at, reply| readings[at](reply)).await
             };
             (sent, refused, answered)
         }));
@@ -221,7 +223,7 @@ impl AsyncCache for RedisStore {
         let asked = groups.iter().enumerate().filter(|(_, positions)| !positions.is_empty());
         let answers = join_all(asked.map(async |(slot, positions)| {
             let command = Command::unlink(positions.iter().map(|position| Arg::Key(keys[*position])));
-            let answered = self.pool.slot(slot).ask(command, Reply::integer).await;
+            let answered = self.pool.slot(slot).ask(&command, Reply::integer).await;
             (positions, answered.map(|_| positions.iter().map(|_| Ok(())).collect()))
         }));
         Ok(in_order(keys.len(), answers.await.into_iter(), |outcome| outcome))
@@ -233,7 +235,7 @@ impl AsyncCache for RedisStore {
 
     async fn aping(&self) -> Result<Ping> {
         let began = self.context.clock.precise();
-        let outcome = self.pool.slot(0).try_ask(Command::ping(), Reply::done).await?;
+        let outcome = self.pool.slot(0).try_ask(&Command::ping(), Reply::done).await?;
         let ping = Ping::new(self.context.clock.precise().since(began));
         match outcome {
             Ok(()) => Ok(ping),

@@ -26,6 +26,11 @@ impl Turns {
         Self { free, most, waiting: AtomicUsize::new(0), most_waiting }
     }
 
+    /// A turn, if there is one now and nobody waits for it.
+    pub(crate) fn try_take(&self) -> Option<SemaphorePermit<'_>> {
+        self.free.try_acquire().ok()
+    }
+
     /// A turn, once there is one.
     ///
     /// # Errors

@@ -82,14 +82,14 @@ impl Cache {
     async fn add(&self, operation: Operation, key: &str, delta: Option<i64>) -> Result<i64> {
         let name = self.name(operation, key)?;
         let key = Key::new(&self.space, &name);
-        let voiding = self.voiding([key], Change::Overwrites);
-        let work = async {
-            voiding.settled().await;
-            let delta = delta.ok_or_else(|| Error::of(ErrorKind::Overflow))?;
-            let sum = self.alias.store.aincr(&key, Incr::by(delta)).await?;
-            sum.ok_or_else(|| Error::of(ErrorKind::NotFound))
+        let Some(delta) = delta else {
+            return Err(self.failed(operation, Error::of(ErrorKind::Overflow)));
         };
-        let sum = self.run(operation, work).await?;
+        let voiding = self.voiding([key], Change::Overwrites);
+        let call = self.alias.store.aincr(&key, Incr::by(delta));
+        let Some(sum) = self.run_write(operation, &voiding, call).await? else {
+            return Err(self.failed(operation, Error::of(ErrorKind::NotFound)));
+        };
         self.alias.counters.count(Counter::Writes);
         Ok(sum)
     }

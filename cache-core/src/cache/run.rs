@@ -2,7 +2,9 @@
 
 use std::future::Future;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use super::voiding::Voiding;
 use super::{Cache, OnDecodeError, OnError};
 use crate::codec::Undecodable;
 use crate::error::{Error, ErrorKind, Operation, Result};
@@ -19,9 +21,53 @@ impl Cache {
         self.bounded(work).await.map_err(|error| self.failed(operation, error))
     }
 
+    /// As [`run`](Self::run), for one call of the store.
+    pub(super) async fn run_call<T>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        self.bounded_call(call).await.map_err(|error| self.failed(operation, error))
+    }
+
+    /// As [`run_call`](Self::run_call), for a write, once what it has to wait
+    /// for is settled.
+    pub(super) async fn run_write<T>(
+        &self,
+        operation: Operation,
+        voiding: &Voiding<'_>,
+        call: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let deadline = if voiding.is_settled() { self.deadline_of_call() } else { self.deadline };
+        let work = async {
+            voiding.settled().await;
+            call.await
+        };
+        self.bounded_by(deadline, work).await.map_err(|error| self.failed(operation, error))
+    }
+
     /// Runs the work within the deadline of the handle.
     pub(super) async fn bounded<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let Some(deadline) = self.deadline else { return work.await };
+        self.bounded_by(self.deadline, work).await
+    }
+
+    /// Runs one call of the store within the deadline of the handle.
+    pub(super) async fn bounded_call<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
+        self.bounded_by(self.deadline_of_call(), call).await
+    }
+
+    /// None where the call ends by itself as soon: a second deadline would cost
+    /// as much as the first, and say the same.
+    fn deadline_of_call(&self) -> Option<Duration> {
+        self.deadline.filter(|own| self.alias.capabilities.deadline.is_none_or(|layer| layer > *own))
+    }
+
+    async fn bounded_by<T>(
+        &self,
+        deadline: Option<Duration>,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let Some(deadline) = deadline else { return work.await };
         let until = self.alias.clock.precise().after(deadline);
         match self.alias.timer.limit(until, work).await {
             Ok(outcome) => outcome,

@@ -83,10 +83,15 @@ impl<'a> Voiding<'a> {
         voiding
     }
 
+    /// Whether the write has nothing to wait for.
+    pub(super) fn is_settled(&self) -> bool {
+        self.publishing.is_empty()
+    }
+
     /// To be awaited before the write is sent, within its deadline: a value on
     /// its way into the store must not get there after it.
     pub(super) async fn settled(&self) {
-        if self.publishing.is_empty() {
+        if self.is_settled() {
             return;
         }
         // Boxed, so that a write has no room for what it seldom needs.

@@ -55,7 +55,7 @@ impl Cache {
     /// Asks the store whether it is there.
     pub async fn aping(&self) -> Result<Ping> {
         self.check_open(Operation::Ping)?;
-        self.run(Operation::Ping, self.alias.store.aping()).await
+        self.run_call(Operation::Ping, self.alias.store.aping()).await
     }
 
     /// Ends the alias for all its handles: later calls are

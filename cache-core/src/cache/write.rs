@@ -81,18 +81,14 @@ impl Cache {
         let key = Key::new(&self.space, &name);
         let store = &self.alias.store;
         let Some(life) = self.life(timeout.into()) else {
-            let taken = self.run(Operation::Add, store.ahas_key(&key, Read::LEADER)).await?;
+            let taken = self.run_call(Operation::Add, store.ahas_key(&key, Read::LEADER)).await?;
             return Ok(!taken);
         };
         let value = Borrow::new(value);
         let value = NewEntry::borrowed(&value, &self.alias.format);
         let write = Write::new(life).when(When::Absent);
         let voiding = self.voiding([key], Change::Overwrites);
-        let work = async {
-            voiding.settled().await;
-            store.aset(&key, &value, write).await
-        };
-        let added = self.run(Operation::Add, work).await?;
+        let added = self.run_write(Operation::Add, &voiding, store.aset(&key, &value, write)).await?;
         if added {
             self.alias.counters.count(Counter::Writes);
         }
@@ -107,11 +103,8 @@ impl Cache {
         match self.life(timeout.into()) {
             Some(life) => {
                 let voiding = self.voiding([key], Change::Overwrites);
-                let work = async {
-                    voiding.settled().await;
-                    self.alias.store.atouch(&key, life).await
-                };
-                let touched = self.run(Operation::Touch, work).await?;
+                let call = self.alias.store.atouch(&key, life);
+                let touched = self.run_write(Operation::Touch, &voiding, call).await?;
                 if touched {
                     self.alias.counters.count(Counter::Writes);
                 }
@@ -145,25 +138,20 @@ impl Cache {
             return Ok(());
         };
         let voiding = self.voiding([key], Change::Overwrites);
-        let work = async {
-            voiding.settled().await;
-            let taken = self.alias.store.aset(&key, value, Write::new(life)).await?;
+        let call = self.alias.store.aset(&key, value, Write::new(life));
+        if !self.run_write(Operation::Set, &voiding, call).await? {
             let refused =
-                || Error::new(ErrorKind::Server, "the store did not take the value, and gave no reason");
-            if taken { Ok(()) } else { Err(refused()) }
-        };
-        self.run(Operation::Set, work).await?;
+                Error::new(ErrorKind::Server, "the store did not take the value, and gave no reason");
+            return Err(self.failed(Operation::Set, refused));
+        }
         self.alias.counters.count(Counter::Writes);
         Ok(())
     }
 
     async fn delete(&self, operation: Operation, key: &Key<'_>) -> Result<bool> {
         let voiding = self.voiding([*key], Change::Removes);
-        let work = async {
-            voiding.settled().await;
-            self.alias.store.adelete(key, &When::Always).await
-        };
-        let removed = self.run(operation, work).await?;
+        let call = self.alias.store.adelete(key, &When::Always);
+        let removed = self.run_write(operation, &voiding, call).await?;
         self.alias.counters.count(Counter::Deletes);
         Ok(removed)
     }

@@ -238,6 +238,26 @@ impl Format {
         }
     }
 
+    /// As [`decode`](Self::decode); what is to be [`Bytes`] shares those that
+    /// there are.
+    pub(crate) fn decode_shared<T: DeserializeOwned + 'static>(
+        &self,
+        bytes: &Bytes,
+    ) -> Result<T, Undecodable> {
+        let is_admitted = bytes.len() <= self.max_value_bytes.saturating_add(1);
+        if TypeId::of::<T>() == TypeId::of::<Bytes>() && is_admitted {
+            let raw = if self.plain && matches!(self.codec, CodecChoice::Raw) {
+                Some(bytes.clone())
+            } else {
+                (bytes.first() == Some(&tag::RAW)).then(|| bytes.slice(1..))
+            };
+            if let Some(value) = raw.and_then(reinterpret) {
+                return Ok(value);
+            }
+        }
+        self.decode(bytes)
+    }
+
     fn registered(&self, tag: u8) -> Option<&dyn Codec> {
         if let CodecChoice::Registered { tag: own, codec } = &self.codec
             && *own == tag

@@ -98,7 +98,7 @@ impl Trip {
 #[async_trait]
 impl AsyncCache for Trip {
     fn capabilities(&self) -> Capabilities {
-        self.endpoint.store.capabilities()
+        self.endpoint.store.capabilities().deadline(Some(self.endpoint.settings.deadline))
     }
 
     fn probe(&self, key: &Key<'_>) -> Probe {

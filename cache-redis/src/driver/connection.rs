@@ -41,10 +41,10 @@ pub(crate) trait Connection: Sized + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self, NoConnection>> + Send;
 
     /// Sends one command.
-    fn call(&self, command: Command<'_>) -> impl Future<Output = Result<Reply, Lost>> + Send;
+    fn call(&self, command: &Command<'_>) -> impl Future<Output = Result<Reply, Lost>> + Send;
 
     /// Sends commands together; answers a reply for each.
-    fn call_many(&self, commands: Vec<Command<'_>>) -> impl Future<Output = Result<Vec<Reply>, Lost>> + Send;
+    fn call_many(&self, commands: &[Command<'_>]) -> impl Future<Output = Result<Vec<Reply>, Lost>> + Send;
 
     /// Whether it is known to be over.
     fn is_lost(&self) -> bool;

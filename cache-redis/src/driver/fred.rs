@@ -8,7 +8,7 @@
 //! buffer they were read into.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
@@ -75,25 +75,28 @@ impl Connection for Link {
         Ok(Self { client: client.clone(), router, max_value_bytes: target.max_value_bytes })
     }
 
-    async fn call(&self, command: Command<'_>) -> Result<Reply, Lost> {
+    async fn call(&self, command: &Command<'_>) -> Result<Reply, Lost> {
         let asked = command.args.len();
         let padding = match (command.name, asked) {
             ("MGET", 3..HARMLESS) => HARMLESS - asked,
             _ => 0,
         };
         let name = CustomCommand::new_static(command.name, ClusterHash::FirstKey, false);
-        let mut args: Vec<Value> = command.args.into_iter().map(Arg::into_value).collect();
+        let mut args: Vec<Value> = command.args.iter().map(Arg::to_value).collect();
         for _ in 0..padding {
             args.extend(args.last().cloned());
         }
-        let reply = self.reply(self.watched(self.client.custom_raw(name, args)).await?);
+        // Fred's future takes tens of kilobytes, which are not to be moved: it is
+        // made where it stays.
+        let call = Box::into_pin(Box::write(Box::new_uninit(), self.client.custom_raw(name, args)));
+        let reply = self.reply(self.watched(call).await?);
         Ok(if padding > 0 { reply.truncated(asked, HARMLESS) } else { reply })
     }
 
     /// They are put into one queue before anything is waited for, and so travel
     /// together.
-    async fn call_many(&self, commands: Vec<Command<'_>>) -> Result<Vec<Reply>, Lost> {
-        join_all(commands.into_iter().map(|command| self.call(command))).await.into_iter().collect()
+    async fn call_many(&self, commands: &[Command<'_>]) -> Result<Vec<Reply>, Lost> {
+        join_all(commands.iter().map(|command| self.call(command))).await.into_iter().collect()
     }
 
     fn is_lost(&self) -> bool {
@@ -110,9 +113,8 @@ impl Link {
     /// even then, and leaves them lying.
     async fn watched(
         &self,
-        call: impl Future<Output = Result<Resp3Frame, fred::error::Error>>,
+        mut call: Pin<Box<impl Future<Output = Result<Resp3Frame, fred::error::Error>>>>,
     ) -> Result<Resp3Frame, Lost> {
-        let mut call = pin!(call);
         let mut is_queued = false;
         let outcome = poll_fn(|context| match call.as_mut().poll(context) {
             Poll::Pending if !is_queued && self.router.is_over() => Poll::Ready(None),
@@ -232,13 +234,13 @@ fn not_connected(target: &Target, error: fred::error::Error) -> NoConnection {
 }
 
 impl Arg<'_> {
-    fn into_value(self) -> Value {
+    fn to_value(&self) -> Value {
         match self {
             Self::Word(word) => Value::from_static_str(word),
             Self::Text(text) => Value::Bytes(Bytes::copy_from_slice(text.as_bytes())),
             Self::Key(key) => Value::Bytes(Bytes::from(key.text().into_owned())),
-            Self::Value(bytes) => Value::Bytes(bytes),
-            Self::Integer(number) => Value::Integer(number),
+            Self::Value(bytes) => Value::Bytes(bytes.clone()),
+            Self::Integer(number) => Value::Integer(*number),
         }
     }
 }

@@ -74,7 +74,7 @@ impl Driver {
 }
 
 impl Link {
-    pub(crate) async fn call(&self, command: Command<'_>) -> Result<Reply, Lost> {
+    pub(crate) async fn call(&self, command: &Command<'_>) -> Result<Reply, Lost> {
         match self {
             #[cfg(feature = "fred")]
             Self::Fred(link) => link.call(command).await,
@@ -83,7 +83,7 @@ impl Link {
         }
     }
 
-    pub(crate) async fn call_many(&self, commands: Vec<Command<'_>>) -> Result<Vec<Reply>, Lost> {
+    pub(crate) async fn call_many(&self, commands: &[Command<'_>]) -> Result<Vec<Reply>, Lost> {
         match self {
             #[cfg(feature = "fred")]
             Self::Fred(link) => link.call_many(commands).await,

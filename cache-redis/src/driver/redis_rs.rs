@@ -56,22 +56,20 @@ impl Connection for Link {
         }
     }
 
-    async fn call(&self, command: Command<'_>) -> Result<Reply, Lost> {
-        let packed = packed(&command);
-        drop(command);
+    async fn call(&self, command: &Command<'_>) -> Result<Reply, Lost> {
+        let packed = packed(command);
         match self.connection.clone().send_packed_command(&packed).await {
             Ok(value) => Ok(self.reply(value)),
             Err(error) => self.failed(error),
         }
     }
 
-    async fn call_many(&self, commands: Vec<Command<'_>>) -> Result<Vec<Reply>, Lost> {
+    async fn call_many(&self, commands: &[Command<'_>]) -> Result<Vec<Reply>, Lost> {
         let count = commands.len();
         let mut pipeline = Pipeline::with_capacity(count);
-        for command in &commands {
+        for command in commands {
             pipeline.add_command(packed(command));
         }
-        drop(commands);
         match self.connection.clone().send_packed_commands(&pipeline, 0, count).await {
             Ok(values) => Ok(values.into_iter().map(|value| self.reply(value)).collect()),
             Err(error) => self.failed(error).map(|reply| vec![reply]),
