@@ -7,14 +7,14 @@ use smallvec::{SmallVec, smallvec};
 use crate::life::Expiry;
 
 /// One command. Drivers know how to send it and nothing of what it means.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Command<'a> {
     pub(crate) name: &'static str,
     pub(crate) args: SmallVec<[Arg<'a>; 6]>,
 }
 
 /// One argument of a command.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Arg<'a> {
     /// A word of the protocol.
     Word(&'static str),
@@ -103,6 +103,11 @@ impl<'a> Command<'a> {
 
     pub(crate) fn ping() -> Self {
         Self { name: "PING", args: smallvec![] }
+    }
+
+    #[cfg(feature = "redis-rs")]
+    pub(crate) fn auth(username: Option<&'a str>, password: &'a str) -> Self {
+        Self { name: "AUTH", args: username.into_iter().chain([password]).map(Arg::Text).collect() }
     }
 
     pub(crate) fn select(database: i64) -> Self {

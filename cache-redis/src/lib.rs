@@ -18,7 +18,7 @@
 //! They are made when they are needed, so that opening succeeds while the
 //! server is down, and each serves any number of tasks at once. One that is
 //! lost, or silent for as long as a caller waits, is replaced by the next call;
-//! nothing is ever sent twice. A call goes by the connection of its key, so
+//! nothing is ever sent twice. A write goes by the connection of its key, so
 //! that of two writes of a key the later one wins, also if the earlier one was
 //! dropped. After a deadline or a lost connection no order is promised: what
 //! was sent before may take effect late.

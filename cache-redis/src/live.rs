@@ -28,13 +28,9 @@ impl Live {
         Self { link, born, retired: AtomicBool::new(false), silent_since: AtomicU64::new(0) }
     }
 
-    /// Whether a call that begins now may go by it. One that has been silent
-    /// for as long as a caller waits at most may be cut off without either side
-    /// knowing: no driver notices that by itself.
-    pub(crate) fn is_usable(&self, now: Tick, patience: Duration) -> bool {
-        let silent_since = self.silent_since.load(Ordering::Relaxed);
-        let is_silent = silent_since != 0 && now.since(Tick::from_nanos(silent_since)) >= patience;
-        !is_silent && !self.retired.load(Ordering::Relaxed) && !self.link.is_lost()
+    /// Whether a call that begins now may go by it.
+    pub(crate) fn is_usable(&self) -> bool {
+        !self.retired.load(Ordering::Relaxed) && !self.link.is_lost()
     }
 
     pub(crate) fn retire(&self) {
@@ -55,9 +51,19 @@ impl Live {
         }
     }
 
-    /// A call that began then was given up.
-    pub(crate) fn not_heard(&self, began: Tick) {
+    /// A call that began then is given up now. If nothing has been heard for as
+    /// long as a caller waits at most, the connection may be cut off without
+    /// either side knowing, which no driver notices by itself.
+    ///
+    /// That is judged here and not when the next call begins: meanwhile nobody
+    /// may have asked anything, and what was dropped keeps its place before what
+    /// comes next.
+    pub(crate) fn not_heard(&self, began: Tick, now: Tick, patience: Duration) {
         let began = began.as_nanos().max(1);
-        let _ = self.silent_since.compare_exchange(0, began, Ordering::Relaxed, Ordering::Relaxed);
+        let first = self.silent_since.compare_exchange(0, began, Ordering::Relaxed, Ordering::Relaxed);
+        let silent_since = Tick::from_nanos(first.err().unwrap_or(began));
+        if now.since(silent_since) >= patience {
+            self.retire();
+        }
     }
 }

@@ -12,8 +12,8 @@ use crate::slot::Slot;
 
 /// The connections of one store.
 ///
-/// Everything about a key goes by one of them, so that what was written last is
-/// written last: commands on one connection keep their order, also those whose
+/// Every write of a key goes by one of them, so that what was written last is
+/// last: commands on one connection keep their order, also those whose
 /// callers have gone.
 #[derive(Debug)]
 pub(crate) struct Pool {

@@ -24,6 +24,8 @@ pub(crate) enum ServerError {
     CutOff,
     /// `NOAUTH`, `WRONGPASS`: it wants other credentials.
     Unauthenticated,
+    /// There was a password, and the server wants none: nothing is wrong.
+    NoPasswordAsked,
     /// `NOPERM`: the user may not do this.
     NotPermitted,
     /// The number of the database is out of its range.
@@ -78,7 +80,11 @@ impl ServerError {
             Self::NoSuchDatabase
         } else if begins("max number of clients") {
             Self::TooManyClients
-        } else if begins("invalid password") || begins("client sent auth") || begins("auth ") {
+        } else if begins("auth <password> called without") || begins("client sent auth, but no password") {
+            Self::NoPasswordAsked
+        } else if begins("acl failure in script") || begins("the user executing the script can't") {
+            Self::NotPermitted
+        } else if begins("invalid password") || begins("auth ") {
             Self::Unauthenticated
         } else if begins("unknown command") {
             Self::UnknownCommand
@@ -119,7 +125,7 @@ impl ServerError {
             ),
             Self::Loading => (ErrorKind::Connection, "the server is loading its data and serves none yet"),
             Self::CutOff => (ErrorKind::Connection, "the server is cut off from its leader or its cluster"),
-            Self::Unauthenticated => (
+            Self::Unauthenticated | Self::NoPasswordAsked => (
                 ErrorKind::Auth,
                 "the server does not accept the credentials: check `username`, `password` or `password_file`",
             ),
@@ -171,6 +177,15 @@ mod tests {
             ("NOAUTH Authentication required.", ServerError::Unauthenticated),
             ("WRONGPASS invalid username-password pair or user is disabled.", ServerError::Unauthenticated),
             ("ERR invalid password", ServerError::Unauthenticated),
+            (
+                "ERR ACL failure in script: User ada has no permissions to run the 'incrby' command",
+                ServerError::NotPermitted,
+            ),
+            (
+                "ERR AUTH <password> called without any password configured for the default user.",
+                ServerError::NoPasswordAsked,
+            ),
+            ("ERR Client sent AUTH, but no password is set", ServerError::NoPasswordAsked),
             ("NOPERM this user has no permissions to run the 'get' command", ServerError::NotPermitted),
             ("ERR DB index is out of range", ServerError::NoSuchDatabase),
             ("ERR invalid DB index", ServerError::NoSuchDatabase),

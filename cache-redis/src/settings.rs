@@ -56,7 +56,7 @@ pub(crate) const OPTIONS: &[Setting] = &[
     Setting::new(
         "max_in_flight",
         SettingKind::Integer(1, 1_000_000),
-        "1000",
+        "4000",
         "How many commands may be under way on a connection; further calls wait their turn.",
     ),
     Setting::new(
@@ -74,6 +74,8 @@ pub(crate) const OPTIONS: &[Setting] = &[
     Setting::new("tls_cert_file", SettingKind::Text, "none", "The certificate (PEM) that this side shows."),
     Setting::new("tls_key_file", SettingKind::Text, "none", "The key (PEM) of that certificate."),
 ];
+
+const MAX_IN_FLIGHT: u32 = 4_000;
 
 /// What a store is opened with.
 #[derive(Clone, Debug)]
@@ -102,10 +104,15 @@ impl RedisSettings {
         Ok(Self {
             driver: Driver::named(settings.text("driver").unwrap_or(Driver::NAMES[0])).map_err(config)?,
             identity: identity(&settings, &location)?,
-            target: Target { address: location.address, tls, max_value_bytes: usize::MAX },
+            target: Target {
+                address: location.address,
+                tls,
+                max_in_flight: number(&settings, "max_in_flight", MAX_IN_FLIGHT as usize),
+                max_value_bytes: usize::MAX,
+            },
             pool_size: number(&settings, "pool_size", 1),
             connect_deadline: settings.duration("connect_deadline").unwrap_or(Duration::from_secs(1)),
-            max_in_flight: number(&settings, "max_in_flight", 1_000),
+            max_in_flight: number(&settings, "max_in_flight", MAX_IN_FLIGHT),
             max_waiting: number(&settings, "max_waiting", 10_000),
             ignored,
         })

@@ -212,7 +212,7 @@ impl Inner {
         let now = self.clock.now();
         // Nearly always there is one, and nothing to wait for.
         if let State::Connected(live) = &*self.state()
-            && live.is_usable(now, self.patience)
+            && live.is_usable()
         {
             return Ok(Ok(Pending::begin(self, Arc::clone(live), now)));
         }
@@ -245,7 +245,7 @@ impl Inner {
         let now = self.clock.now();
         let mut state = self.state();
         match &*state {
-            State::Connected(live) if live.is_usable(now, self.patience) => {
+            State::Connected(live) if live.is_usable() => {
                 return Ok(Ok(Found::Connection(Arc::clone(live))));
             }
             State::Connecting(attempt) if now <= attempt.due => {
@@ -332,6 +332,10 @@ impl Inner {
             }
             *state = match outcome {
                 Ok(live) => State::Connected(Arc::clone(live)),
+                // Another runtime may have what this one lacks.
+                Err(NoConnection::Unreachable(error)) if error.kind() == ErrorKind::Closed => {
+                    State::None(None)
+                }
                 Err(reason) => {
                     let pause = PAUSE + PAUSE.mul_f64(fastrand::f64() / 2.0);
                     let until = self.clock.now().after(pause);
@@ -431,7 +435,7 @@ impl<'a> Pending<'a> {
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
         if !self.ended {
-            self.live.not_heard(self.began);
+            self.live.not_heard(self.began, self.slot.clock.now(), self.slot.patience);
         }
     }
 }

@@ -8,7 +8,8 @@ use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
 /// Hands out turns, in the order in which they are asked for.
 ///
 /// A driver's own queue would grow without bound beside a server that has
-/// stalled.
+/// stalled. A turn is over when its caller has taken the answer: callers that
+/// nobody polls keep theirs.
 #[derive(Debug)]
 pub(crate) struct Turns {
     free: Semaphore,

@@ -18,6 +18,9 @@ use crate::server_error::ServerError;
 pub(crate) struct Target {
     pub(crate) address: Address,
     pub(crate) tls: Option<Arc<ClientConfig>>,
+    /// How many calls may be under way: a queue of the driver's own has to take
+    /// as many, also of callers who are not polled.
+    pub(crate) max_in_flight: usize,
     /// Longer values are not copied out of a driver's buffer.
     pub(crate) max_value_bytes: usize,
 }

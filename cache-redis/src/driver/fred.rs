@@ -7,7 +7,7 @@
 //! commands that it forgets once its task has ended, and replies that pin the
 //! buffer they were read into.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
@@ -21,11 +21,13 @@ use fred::types::config::{
     Config, ConnectionConfig, PerformanceConfig, Server, ServerConfig, TcpConfig, TlsConfig, TlsConnector,
 };
 use fred::types::{ClusterHash, CustomCommand, Resp3Frame, RespVersion, Value};
-use futures::future::join_all;
+use futures::FutureExt as _;
+use futures::future::{Either, join_all, select};
 use socket2_of_fred::TcpKeepalive;
 use tokio::task::AbortHandle;
 
 use super::connection::{Connection, Credentials, Lost, NoConnection, Target};
+use super::watched::watched;
 use crate::command::{Arg, Command};
 use crate::location::Address;
 use crate::reply::Reply;
@@ -65,11 +67,22 @@ impl Connection for Link {
         let mut connected = pin!(client.wait_for_connect());
         // Polled first, since otherwise it could miss what it waits for.
         let early = futures::poll!(connected.as_mut());
-        let task = client.connect();
+        let mut task = client.connect();
         let router = Router { task: task.abort_handle(), cut: AtomicBool::new(false) };
         let outcome = match early {
             Poll::Ready(outcome) => outcome,
-            Poll::Pending => connected.await,
+            Poll::Pending => match select(connected, &mut task).await {
+                Either::Left((outcome, _)) => outcome,
+                Either::Right((Ok(ended), connected)) => match connected.now_or_never() {
+                    Some(outcome) => outcome,
+                    None => ended,
+                },
+                // It panics where the runtime has no I/O.
+                Either::Right((Err(error), _)) => match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_) => return Err(target.unreachable("its task was cancelled")),
+                },
+            },
         };
         outcome.map_err(|error| not_connected(target, error))?;
         Ok(Self { client: client.clone(), router, max_value_bytes: target.max_value_bytes })
@@ -89,7 +102,7 @@ impl Connection for Link {
         // Fred's future takes tens of kilobytes, which are not to be moved: it is
         // made where it stays.
         let call = Box::into_pin(Box::write(Box::new_uninit(), self.client.custom_raw(name, args)));
-        let reply = self.reply(self.watched(call).await?);
+        let reply = self.reply(self.frame(call).await?);
         Ok(if padding > 0 { reply.truncated(asked, HARMLESS) } else { reply })
     }
 
@@ -111,22 +124,11 @@ impl Connection for Link {
 impl Link {
     /// The answer to a call, unless fred's task has ended: it takes commands
     /// even then, and leaves them lying.
-    async fn watched(
+    async fn frame(
         &self,
         mut call: Pin<Box<impl Future<Output = Result<Resp3Frame, fred::error::Error>>>>,
     ) -> Result<Resp3Frame, Lost> {
-        let mut is_queued = false;
-        let outcome = poll_fn(|context| match call.as_mut().poll(context) {
-            Poll::Pending if !is_queued && self.router.is_over() => Poll::Ready(None),
-            Poll::Pending => {
-                is_queued = true;
-                Poll::Pending
-            }
-            // What comes after it was cut off may be another's.
-            Poll::Ready(_) if self.router.is_over() => Poll::Ready(None),
-            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-        });
-        match outcome.await {
+        match watched(call.as_mut(), || self.router.is_over()).await {
             Some(Ok(frame)) => Ok(frame),
             Some(Err(error)) => {
                 self.router.cut();

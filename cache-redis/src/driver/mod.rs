@@ -6,6 +6,7 @@ mod connection;
 mod fred;
 #[cfg(feature = "redis-rs")]
 mod redis_rs;
+mod watched;
 
 use std::fmt;
 

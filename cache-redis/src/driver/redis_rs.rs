@@ -1,6 +1,7 @@
 //! The driver redis-rs: one multiplexed connection, on a stream of our own.
 
 use std::io::{self, Write as _};
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::connection::{Connection, Credentials, Lost, NoConnection, Target};
+use super::watched::watched;
 use crate::command::{Arg, Command};
 use crate::location::Address;
 use crate::reply::Reply;
@@ -58,9 +60,12 @@ impl Connection for Link {
 
     async fn call(&self, command: &Command<'_>) -> Result<Reply, Lost> {
         let packed = packed(command);
-        match self.connection.clone().send_packed_command(&packed).await {
-            Ok(value) => Ok(self.reply(value)),
-            Err(error) => self.failed(error),
+        let mut connection = self.connection.clone();
+        let call = pin!(connection.send_packed_command(&packed));
+        match watched(call, || self.is_lost()).await {
+            Some(Ok(value)) => Ok(self.reply(value)),
+            Some(Err(error)) => self.failed(error),
+            None => Err(Lost(None)),
         }
     }
 
@@ -70,9 +75,12 @@ impl Connection for Link {
         for command in commands {
             pipeline.add_command(packed(command));
         }
-        match self.connection.clone().send_packed_commands(&pipeline, 0, count).await {
-            Ok(values) => Ok(values.into_iter().map(|value| self.reply(value)).collect()),
-            Err(error) => self.failed(error).map(|reply| vec![reply]),
+        let mut connection = self.connection.clone();
+        let call = pin!(connection.send_packed_commands(&pipeline, 0, count));
+        match watched(call, || self.is_lost()).await {
+            Some(Ok(values)) => Ok(values.into_iter().map(|value| self.reply(value)).collect()),
+            Some(Err(error)) => self.failed(error).map(|reply| vec![reply]),
+            None => Err(Lost(None)),
         }
     }
 
@@ -90,19 +98,29 @@ impl Link {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let mut info = RedisConnectionInfo::default().set_skip_set_lib_name();
-        if let Some(username) = &credentials.username {
-            info = info.set_username(username);
-        }
-        if let Some(password) = &credentials.password {
-            info = info.set_password(password.reveal());
-        }
+        let info = RedisConnectionInfo::default().set_skip_set_lib_name();
         // Deadlines are kept by whoever calls.
-        let config = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
+        let config = AsyncConnectionConfig::new()
+            .set_response_timeout(None)
+            .set_connection_timeout(None)
+            .set_pipeline_buffer_size(target.max_in_flight);
         let connected = MultiplexedConnection::new_with_config(&info, stream, config).await;
-        let (connection, pump) = connected.map_err(|error| not_set_up(target, error))?;
+        let (connection, pump) = connected.map_err(|error| target.unreachable(error))?;
         let pump = Pump(tokio::spawn(pump).abort_handle());
-        Ok(Self { connection, pump, max_value_bytes: target.max_value_bytes })
+        let link = Self { connection, pump, max_value_bytes: target.max_value_bytes };
+        link.authenticate(target, credentials).await?;
+        Ok(link)
+    }
+
+    async fn authenticate(&self, target: &Target, credentials: &Credentials) -> Result<(), NoConnection> {
+        let Some(password) = &credentials.password else { return Ok(()) };
+        let command = Command::auth(credentials.username.as_deref(), password.reveal());
+        match self.call(&command).await {
+            Ok(Reply::Status | Reply::Refused(ServerError::NoPasswordAsked)) => Ok(()),
+            Ok(Reply::Refused(error)) => Err(NoConnection::Refused(error)),
+            Ok(_) => Err(target.unreachable("the server does not speak the protocol")),
+            Err(Lost(source)) => Err(target.unreachable(source.unwrap_or_else(|| "it was closed".into()))),
+        }
     }
 
     /// An error of the server is a reply; any other is the end.
@@ -135,17 +153,6 @@ async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     stream.set_nodelay(true)?;
     SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
     Ok(stream)
-}
-
-fn not_set_up(target: &Target, error: redis::RedisError) -> NoConnection {
-    match error.code() {
-        Some(code) => NoConnection::Refused(server_error(code, error.detail())),
-        // Its text is the server's.
-        None if error.kind() == redis::ErrorKind::AuthenticationFailed => {
-            NoConnection::Refused(ServerError::Unauthenticated)
-        }
-        None => target.unreachable(error),
-    }
 }
 
 fn server_error(code: &str, detail: Option<&str>) -> ServerError {
