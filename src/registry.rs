@@ -24,7 +24,7 @@ pub struct Registry {
 /// Backends of this workspace, and the cargo feature that brings each.
 const FEATURES: &[(&str, &str, bool)] = &[
     ("mem", "mem", cfg!(feature = "mem")),
-    ("redis", "redis", cfg!(any(feature = "redis", feature = "redis-fred"))),
+    ("redis", "redis", cfg!(any(feature = "redis", feature = "redis-rs"))),
 ];
 
 /// Names with a meaning of their own.
@@ -52,7 +52,7 @@ impl Registry {
         registry.backends.insert("dummy".to_owned(), Arc::new(cache_core::DummyBackend));
         #[cfg(feature = "mem")]
         registry.backends.insert("mem".to_owned(), Arc::new(cache_mem::MemBackend));
-        #[cfg(any(feature = "redis", feature = "redis-fred"))]
+        #[cfg(any(feature = "redis", feature = "redis-rs"))]
         registry.backends.insert("redis".to_owned(), Arc::new(cache_redis::RedisBackend));
         registry
     }

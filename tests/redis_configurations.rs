@@ -60,7 +60,7 @@ async fn bad_options() {
             "options.pool_size = 0",
             "`pool_size`: expected a whole number from 1 to 256, found a number out of range",
         ),
-        ("options.driver = 'jedis'", "`driver`: expected one of \"redis-rs\", \"fred\", found text"),
+        ("options.driver = 'jedis'", "`driver`: expected one of \"fred\", \"redis-rs\", found text"),
         (
             "options.password = 'hunter2'\noptions.password_file = '/dev/null'",
             "`password_file` stands beside another password: give one of them",
@@ -159,9 +159,9 @@ async fn a_server_that_is_down_is_told_of_by_the_first_call() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("there are ports");
     let address = nobody.local_addr().expect("it has one");
     drop(nobody);
-    let mut drivers = vec!["redis-rs"];
-    if cfg!(feature = "redis-fred") {
-        drivers.push("fred");
+    let mut drivers = vec!["fred"];
+    if cfg!(feature = "redis-rs") {
+        drivers.push("redis-rs");
     }
     for driver in drivers {
         let builder = at(&format!("redis://:{PASSWORD}@{address}"), &format!("options.driver = '{driver}'"));

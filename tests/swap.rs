@@ -115,12 +115,12 @@ async fn one_line_moves_the_program_from_memory_to_redis() {
     assert_eq!(seen[0], seen[1]);
 }
 
-#[cfg(all(feature = "redis", feature = "redis-fred"))]
+#[cfg(all(feature = "redis", feature = "redis-rs"))]
 #[tokio::test]
 async fn so_does_it_by_the_other_driver() {
     let mut seen = Vec::new();
-    for (backend, driver) in [("mem", ""), ("redis", "options.driver = 'fred'\n")] {
-        let file = format!("{}{driver}", file(backend)).replace("swap", "fred");
+    for (backend, driver) in [("mem", ""), ("redis", "options.driver = 'redis-rs'\n")] {
+        let file = format!("{}{driver}", file(backend)).replace("swap", "other");
         let caches = Caches::from_toml(&file).await.expect("it is fine");
         let cache = caches.default().expect("it is there");
         seen.push(program(&cache).await.unwrap_or_else(|error| panic!("{backend}: {error}")));

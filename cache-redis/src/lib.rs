@@ -30,8 +30,8 @@
 //!
 //! | option `driver` | cargo feature here | of the facade |
 //! |---|---|---|
-//! | `"redis-rs"` (default) | `redis-rs` (default) | `redis` |
-//! | `"fred"` | `fred` | `redis-fred` |
+//! | `"fred"` (default) | `fred` (default) | `redis` |
+//! | `"redis-rs"` | `redis-rs` | `redis-rs` |
 //!
 //! Both pass every test of this crate. `docs/redis.md` of the repository
 //! compares them, and says what each option does.

@@ -17,7 +17,7 @@ pub(crate) const OPTIONS: &[Setting] = &[
     Setting::new(
         "driver",
         SettingKind::OneOf(Driver::NAMES),
-        "\"redis-rs\"",
+        "\"fred\"",
         "The library that speaks to the server; each needs its cargo feature.",
     ),
     Setting::new(

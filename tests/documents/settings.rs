@@ -98,7 +98,7 @@ const BACKENDS: &[(&str, &str)] = &[
     (
         "redis",
         "Keeps entries on a server of Redis or Valkey: [redis.md](redis.md) says how. The cargo feature `redis` brings the \
-         driver redis-rs, `redis-fred` the driver fred. `location` is where the server is: \
+         driver fred, `redis-rs` the driver redis-rs. `location` is where the server is: \
          `redis://[[username]:password@]host[:port][/database]`, `rediss://` with TLS, `valkey://` and `valkeys://`, \
          `unix:/path`, or `host:port`; options may follow as `?name=value`. Under `options`:",
     ),

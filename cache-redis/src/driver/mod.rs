@@ -17,7 +17,7 @@ use crate::reply::Reply;
 pub(crate) use self::connection::{Credentials, Lost, NoConnection, Target};
 
 #[cfg(not(any(feature = "fred", feature = "redis-rs")))]
-compile_error!("cache-redis needs a driver: its feature `redis-rs` or `fred`");
+compile_error!("cache-redis needs a driver: its feature `fred` or `redis-rs`");
 
 /// The library that speaks the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub(crate) enum Link {
 
 impl Driver {
     /// All that can be named, whether they are compiled in or not.
-    pub(crate) const NAMES: &'static [&'static str] = &["redis-rs", "fred"];
+    pub(crate) const NAMES: &'static [&'static str] = &["fred", "redis-rs"];
 
     /// The driver of this name.
     ///
@@ -52,7 +52,7 @@ impl Driver {
             #[cfg(feature = "redis-rs")]
             "redis-rs" => Ok(Self::RedisRs),
             _ => {
-                let of_facade = if name == "fred" { "redis-fred" } else { "redis" };
+                let of_facade = if name == "fred" { "redis" } else { "redis-rs" };
                 Err(format!(
                     "`driver` is one whose cargo feature is off: `{of_facade}` of cache-sdk, `{name}` of cache-redis"
                 ))
