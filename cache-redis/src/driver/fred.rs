@@ -9,6 +9,7 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use fred::types::{ClusterHash, CustomCommand, Resp3Frame, RespVersion, Value};
 use futures::FutureExt as _;
 use futures::future::{Either, join_all, select};
 use socket2_of_fred::TcpKeepalive;
+use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
 use super::connection::{Connection, Credentials, Lost, NoConnection, Target};
@@ -44,7 +46,12 @@ pub(crate) struct Link {
 struct Router {
     task: AbortHandle,
     cut: AtomicBool,
+    /// Closed once the task has ended, however it did.
+    ended: Arc<Semaphore>,
 }
+
+/// Tells those who wait that the task has ended.
+struct Tell(Arc<Semaphore>);
 
 /// Deadlines are kept by whoever calls.
 const NEVER: Duration = Duration::from_secs(1 << 30);
@@ -68,7 +75,9 @@ impl Connection for Link {
         // Polled first, since otherwise it could miss what it waits for.
         let early = futures::poll!(connected.as_mut());
         let mut task = client.connect();
-        let router = Router { task: task.abort_handle(), cut: AtomicBool::new(false) };
+        let ended = Arc::new(Semaphore::new(0));
+        let router =
+            Router { task: task.abort_handle(), cut: AtomicBool::new(false), ended: Arc::clone(&ended) };
         let outcome = match early {
             Poll::Ready(outcome) => outcome,
             Poll::Pending => match select(connected, &mut task).await {
@@ -85,6 +94,11 @@ impl Connection for Link {
             },
         };
         outcome.map_err(|error| not_connected(target, error))?;
+        let tell = Tell(ended);
+        tokio::spawn(async move {
+            let _tell = tell;
+            let _ = task.await;
+        });
         Ok(Self { client: client.clone(), router, max_value_bytes: target.max_value_bytes })
     }
 
@@ -128,7 +142,14 @@ impl Link {
         &self,
         mut call: Pin<Box<impl Future<Output = Result<Resp3Frame, fred::error::Error>>>>,
     ) -> Result<Resp3Frame, Lost> {
-        match watched(call.as_mut(), || self.router.is_over()).await {
+        // What was put into the queue when the task had looked into it for the last
+        // time stays there: nobody answers it, and nobody drops it.
+        let watched = pin!(watched(call.as_mut(), || self.router.is_over()));
+        let outcome = match select(watched, pin!(self.router.ended.acquire())).await {
+            Either::Left((outcome, _)) => outcome,
+            Either::Right(_) => None,
+        };
+        match outcome {
             Some(Ok(frame)) => Ok(frame),
             Some(Err(error)) => {
                 self.router.cut();
@@ -172,6 +193,12 @@ impl Router {
     fn cut(&self) {
         self.cut.store(true, Ordering::Release);
         self.task.abort();
+    }
+}
+
+impl Drop for Tell {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 

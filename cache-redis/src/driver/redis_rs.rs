@@ -2,6 +2,8 @@
 
 use std::io::{self, Write as _};
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,7 +33,13 @@ pub(crate) struct Link {
 }
 
 /// Ends the task with the connection.
-struct Pump(AbortHandle);
+struct Pump {
+    task: AbortHandle,
+    over: Arc<AtomicBool>,
+}
+
+/// Says that the task is over, before its queue is.
+struct Over(Arc<AtomicBool>);
 
 /// Shorter than what firewalls usually take for an abandoned connection.
 const KEEPALIVE: Duration = Duration::from_mins(1);
@@ -85,11 +93,11 @@ impl Connection for Link {
     }
 
     fn is_lost(&self) -> bool {
-        self.pump.0.is_finished()
+        self.pump.over.load(Ordering::SeqCst)
     }
 
     fn cut(&self) {
-        self.pump.0.abort();
+        self.pump.cut();
     }
 }
 
@@ -106,19 +114,34 @@ impl Link {
             .set_pipeline_buffer_size(target.max_in_flight);
         let connected = MultiplexedConnection::new_with_config(&info, stream, config).await;
         let (connection, pump) = connected.map_err(|error| target.unreachable(error))?;
-        let pump = Pump(tokio::spawn(pump).abort_handle());
+        let over = Arc::new(AtomicBool::new(false));
+        let said = Over(Arc::clone(&over));
+        let task = tokio::spawn(async move {
+            let mut pump = pin!(pump);
+            // Dropped first, however the task ends: whoever then still puts a call
+            // into the queue learns of it, and all before are dropped with the queue.
+            let _over = said;
+            pump.as_mut().await;
+        });
+        let pump = Pump { task: task.abort_handle(), over };
         let link = Self { connection, pump, max_value_bytes: target.max_value_bytes };
-        link.authenticate(target, credentials).await?;
+        link.introduce(target, credentials).await?;
         Ok(link)
     }
 
-    async fn authenticate(&self, target: &Target, credentials: &Credentials) -> Result<(), NoConnection> {
-        let Some(password) = &credentials.password else { return Ok(()) };
-        let command = Command::auth(credentials.username.as_deref(), password.reveal());
+    /// Says who is there, or at least anything: that a connection was accepted
+    /// does not mean that there is a server behind it.
+    async fn introduce(&self, target: &Target, credentials: &Credentials) -> Result<(), NoConnection> {
+        let command = match &credentials.password {
+            Some(password) => Command::auth(credentials.username.as_deref(), password.reveal()),
+            None => Command::ping(),
+        };
         match self.call(&command).await {
-            Ok(Reply::Status | Reply::Refused(ServerError::NoPasswordAsked)) => Ok(()),
+            Ok(Reply::Status | Reply::Refused(ServerError::NoPasswordAsked | ServerError::NotPermitted)) => {
+                Ok(())
+            }
             Ok(Reply::Refused(error)) => Err(NoConnection::Refused(error)),
-            Ok(_) => Err(target.unreachable("the server does not speak the protocol")),
+            Ok(_) => Err(target.unreachable("what is there does not speak the protocol")),
             Err(Lost(source)) => Err(target.unreachable(source.unwrap_or_else(|| "it was closed".into()))),
         }
     }
@@ -188,8 +211,21 @@ impl ToRedisArgs for Pieces<'_> {
     }
 }
 
+impl Pump {
+    fn cut(&self) {
+        self.over.store(true, Ordering::SeqCst);
+        self.task.abort();
+    }
+}
+
 impl Drop for Pump {
     fn drop(&mut self) {
-        self.0.abort();
+        self.cut();
+    }
+}
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
     }
 }

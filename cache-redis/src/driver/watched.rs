@@ -12,15 +12,10 @@ pub(super) async fn watched<T>(
     mut call: Pin<&mut (impl Future<Output = T> + ?Sized)>,
     is_over: impl Fn() -> bool,
 ) -> Option<T> {
-    let mut is_queued = false;
-    poll_fn(|context| match call.as_mut().poll(context) {
-        Poll::Pending if !is_queued && is_over() => Poll::Ready(None),
-        Poll::Pending => {
-            is_queued = true;
-            Poll::Pending
-        }
-        Poll::Ready(_) if is_over() => Poll::Ready(None),
-        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+    poll_fn(|context| {
+        let outcome = call.as_mut().poll(context);
+        // Asked after it was put into the queue, and not before.
+        if is_over() { Poll::Ready(None) } else { outcome.map(Some) }
     })
     .await
 }
