@@ -1,5 +1,5 @@
 //! Measurements of cache-sdk side by side with its peers: speed, instructions,
-//! hit ratios, and what a stampede does.
+//! hit ratios, what a stampede does, and the store on Redis.
 //!
 //! The machine may be shared and noisy, so only the ratios of one run compare.
 
@@ -10,6 +10,7 @@ mod contenders;
 mod hit_ratio;
 mod instructions;
 mod operation;
+mod redis;
 mod rounds;
 mod speed;
 mod spread;
@@ -50,9 +51,16 @@ enum Command {
     /// How often many tasks load what all of them miss, and how fast they go on.
     Stampede(stampede::Options),
 
+    /// The store on Redis beside raw drivers: commands, instructions, speed.
+    Redis(redis::Options),
+
     /// What `instructions` runs under callgrind.
     #[command(hide = true)]
     Walk(instructions::Walked),
+
+    /// What `redis` runs under callgrind.
+    #[command(hide = true)]
+    RedisWalk(redis::Walked),
 }
 
 fn main() -> ExitCode {
@@ -62,6 +70,8 @@ fn main() -> ExitCode {
         Command::Instructions(options) => instructions::run(&options).map(|()| true),
         Command::HitRatio(options) => Ok(hit_ratio::run(&options)),
         Command::Stampede(options) => stampede::run(&options),
+        Command::Redis(options) => redis::run(&options),
+        Command::RedisWalk(walked) => redis::walk(&walked).map(|()| true),
         Command::Walk(walked) => instructions::walk(&walked).map(|()| true),
     };
     match outcome {

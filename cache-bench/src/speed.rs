@@ -30,7 +30,8 @@ pub struct Options {
     check: bool,
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
+/// Reads a number of the command line that may not be 0.
+pub fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("at least 1".to_owned()),
         Ok(number) => Ok(number),
