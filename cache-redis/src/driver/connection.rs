@@ -20,6 +20,7 @@ pub(crate) struct Target {
     pub(crate) tls: Option<Arc<ClientConfig>>,
     /// How many calls may be under way: a queue of the driver's own has to take
     /// as many, also of callers who are not polled.
+    #[cfg_attr(not(feature = "redis-rs"), expect(dead_code, reason = "the queue of fred has no bound"))]
     pub(crate) max_in_flight: usize,
     /// Longer values are not copied out of a driver's buffer.
     pub(crate) max_value_bytes: usize,
