@@ -34,7 +34,8 @@ pub struct Capabilities {
     /// what has been written, as one by a replica. Default: false.
     pub stale_reads: bool,
     /// Within which time each call ends by itself, whatever the store does: the
-    /// handle then keeps no deadline of its own beside it. Default: none.
+    /// handle then keeps no deadline of its own beside it. A layer that queues
+    /// calls or makes several of one has to say its own. Default: none.
     pub deadline: Option<Duration>,
     /// How reads may be put together. Default: 100 keys a call.
     pub read_batch: Batch,

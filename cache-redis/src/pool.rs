@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
-use cache_core::{Context, Key, Result};
+use cache_core::{Context, Key};
 use foldhash::fast::FixedState;
 use futures::future::join_all;
 
@@ -67,12 +67,11 @@ impl Pool {
     }
 
     /// Closes all connections. Commands under way may end within `patience`.
-    pub(crate) async fn close(&self, context: &Context, patience: Duration) -> Result<()> {
+    pub(crate) async fn close(&self, context: &Context, patience: Duration) {
         let until = context.clock.precise().after(patience);
         let drained = context.timer.limit(until, join_all(self.slots.iter().map(Slot::close))).await;
         if drained.is_err() {
             self.slots.iter().for_each(Slot::cut);
         }
-        Ok(())
     }
 }

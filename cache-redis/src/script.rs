@@ -14,8 +14,22 @@ pub(crate) struct Script {
     digest: LazyLock<String>,
 }
 
+/// Goes on only if the entry is the one that the token came with.
+macro_rules! same {
+    () => {
+        "local same
+if ARGV[1] == 'value' then
+  same = redis.pcall('GET', KEYS[1]) == ARGV[2]
+else
+  local kind = redis.call('TYPE', KEYS[1]).ok
+  same = kind ~= 'none' and kind ~= 'string'
+end
+if not same then return 0 end\n"
+    };
+}
+
 macro_rules! script {
-    ($text:literal) => {
+    ($text:expr) => {
         Script { text: $text, digest: LazyLock::new(|| sha1_smol::Sha1::from($text).digest().to_string()) }
     };
 }
@@ -37,35 +51,19 @@ return redis.call('EXISTS', KEYS[1])"
 );
 
 /// Writes if the entry is the one that the token came with.
-pub(crate) static SET_IF_UNCHANGED: Script = script!(
-    "local same
-if ARGV[1] == 'value' then
-  same = redis.pcall('GET', KEYS[1]) == ARGV[2]
-else
-  local kind = redis.call('TYPE', KEYS[1]).ok
-  same = kind ~= 'none' and kind ~= 'string'
-end
-if not same then return 0 end
-if ARGV[4] == '' then
+pub(crate) static SET_IF_UNCHANGED: Script = script!(concat!(
+    same!(),
+    "if ARGV[4] == '' then
   redis.call('SET', KEYS[1], ARGV[3])
 else
   redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
 end
 return 1"
-);
+));
 
 /// Removes if the entry is the one that the token came with.
-pub(crate) static UNLINK_IF_UNCHANGED: Script = script!(
-    "local same
-if ARGV[1] == 'value' then
-  same = redis.pcall('GET', KEYS[1]) == ARGV[2]
-else
-  local kind = redis.call('TYPE', KEYS[1]).ok
-  same = kind ~= 'none' and kind ~= 'string'
-end
-if not same then return 0 end
-return redis.call('UNLINK', KEYS[1])"
-);
+pub(crate) static UNLINK_IF_UNCHANGED: Script =
+    script!(concat!(same!(), "return redis.call('UNLINK', KEYS[1])"));
 
 impl Script {
     /// The script by its digest.

@@ -208,7 +208,7 @@ impl AsyncCache for RedisStore {
             };
             (sent, refused, answered)
         }));
-        let mut outcomes: Vec<_> = (0..items.len()).map(|_| Err(unanswered())).collect();
+        let mut outcomes = unanswered(items.len());
         for (sent, refused, answered) in answers.await {
             for (position, error) in refused {
                 outcomes[position] = Err(error);
@@ -245,7 +245,8 @@ impl AsyncCache for RedisStore {
     }
 
     async fn aclose(&self) -> Result<()> {
-        self.pool.close(&self.context, CLOSE_PATIENCE).await
+        self.pool.close(&self.context, CLOSE_PATIENCE).await;
+        Ok(())
     }
 }
 
@@ -288,7 +289,7 @@ fn in_order<'p, T, U>(
     answers: impl Iterator<Item = (&'p Vec<usize>, Result<Vec<Result<T>>>)>,
     convert: impl Fn(Result<T>) -> Result<U>,
 ) -> Vec<Result<U>> {
-    let mut outcomes: Vec<_> = (0..keys).map(|_| Err(unanswered())).collect();
+    let mut outcomes = unanswered(keys);
     for (positions, answered) in answers {
         place(&mut outcomes, positions, answered, &convert);
     }
@@ -313,9 +314,10 @@ fn place<T, U>(
     }
 }
 
-#[cold]
-fn unanswered() -> Error {
-    Error::new(ErrorKind::Server, "there was no answer for this key")
+/// What holds of each of so many keys until there is an answer.
+fn unanswered<T>(keys: usize) -> Vec<Result<T>> {
+    let error = Error::new(ErrorKind::Server, "there was no answer for this key");
+    (0..keys).map(|_| Err(error.clone())).collect()
 }
 
 impl fmt::Debug for RedisStore {

@@ -113,7 +113,7 @@ impl Connection for Link {
         for _ in 0..padding {
             args.extend(args.last().cloned());
         }
-        // Fred's future takes tens of kilobytes, which are not to be moved: it is
+        // Fred's future takes some kilobytes, which are not to be moved: it is
         // made where it stays.
         let call = Box::into_pin(Box::write(Box::new_uninit(), self.client.custom_raw(name, args)));
         let reply = self.reply(self.frame(call).await?);
