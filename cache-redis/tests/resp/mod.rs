@@ -24,11 +24,16 @@ pub(crate) enum Answer {
 }
 
 impl Client {
+    /// Connected to this server, `host:port`, and its first database.
+    pub(crate) async fn at(server: &str) -> Self {
+        let stream = TcpStream::connect(server).await.expect("the server is there");
+        stream.set_nodelay(true).expect("it is a TCP connection");
+        Self { stream: BufReader::new(stream) }
+    }
+
     /// Connected to the server and the database of these settings.
     pub(crate) async fn of(settings: &Settings) -> Self {
-        let stream = TcpStream::connect(server_of(settings)).await.expect("the server is there");
-        stream.set_nodelay(true).expect("it is a TCP connection");
-        let mut client = Self { stream: BufReader::new(stream) };
+        let mut client = Self::at(&server_of(settings)).await;
         let selected = client.ask(&format!("SELECT {}", database_of(settings))).await;
         assert_eq!(selected, Answer::Status("OK".to_owned()));
         client

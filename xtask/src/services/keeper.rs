@@ -15,7 +15,8 @@ pub(crate) fn keep(services: &[&Service]) -> Result<()> {
         servers.push(Server::start(service, &program)?);
     }
 
-    let states: Vec<&State> = servers.iter().map(Server::state).collect();
+    let states: Vec<Vec<&State>> =
+        servers.iter().map(|servers| servers.iter().map(Server::state).collect()).collect();
     let mut output = std::io::stdout().lock();
     serde_json::to_writer(&mut output, &states).context("cannot tell where the servers are")?;
     writeln!(output).and_then(|()| output.flush()).context("cannot tell where the servers are")?;

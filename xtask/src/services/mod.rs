@@ -3,6 +3,9 @@
 //! There are two kinds of life. `cargo xtask services up` starts standing servers, which outlive
 //! the command and are found again by a file of state. A test run has servers of its own, which
 //! end with it however it ends.
+//!
+//! A service is one server, or a few that belong together, such as a leader and its replicas: they
+//! are told to tests by one variable, and live and die together.
 
 mod install;
 mod keeper;
@@ -53,7 +56,7 @@ enum Command {
         names: Vec<String>,
     },
 
-    /// Print a line per service: whether it runs, its address, process and variable.
+    /// Print a line per server: whether it runs, its process, address and variable.
     Status {
         /// The services to list; all if none is named.
         #[arg(value_name = "NAME")]

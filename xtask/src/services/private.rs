@@ -51,10 +51,10 @@ impl Private {
         BufReader::new(output.context("the keeper has no output")?)
             .read_line(&mut line)
             .context("cannot read from the keeper")?;
-        let states: Vec<State> =
+        let states: Vec<Vec<State>> =
             serde_json::from_str(&line).context("the servers for the tests did not start")?;
-        for (service, state) in services.iter().zip(states) {
-            let variable = service.variable(&state.site);
+        for (service, servers) in services.iter().zip(states) {
+            let variable = service.variable(&servers);
             eprintln!("{} for the tests: {}={}", service.name, variable.name, variable.value);
             private.variables.push(variable);
         }

@@ -36,12 +36,21 @@ const START: Duration = Duration::from_secs(20);
 const ANSWER: Duration = Duration::from_secs(1);
 
 impl Server {
-    /// Starts a server and waits until it answers. Its data and its log are in a directory of
-    /// its own.
-    pub(crate) fn start(service: &Service, program: &Path) -> Result<Self> {
+    /// Starts the servers of a service and waits until they answer. The data and the log of each
+    /// are in a directory of its own.
+    pub(crate) fn start(service: &Service, program: &Path) -> Result<Vec<Self>> {
+        let mut servers: Vec<Self> = Vec::new();
+        for _ in 0..service.servers {
+            let earlier: Vec<Site> = servers.iter().map(|server| server.state.site.clone()).collect();
+            servers.push(Self::start_one(service, &earlier, program)?);
+        }
+        Ok(servers)
+    }
+
+    fn start_one(service: &Service, earlier: &[Site], program: &Path) -> Result<Self> {
         let mut last = None;
         for _ in 0..ATTEMPTS {
-            match Self::start_once(service, program) {
+            match Self::start_once(service, earlier, program) {
                 Ok(server) => return Ok(server),
                 Err(error) => last = Some(error),
             }
@@ -50,7 +59,7 @@ impl Server {
         Err(error.context(format!("{} does not start", service.name)))
     }
 
-    fn start_once(service: &Service, program: &Path) -> Result<Self> {
+    fn start_once(service: &Service, earlier: &[Site], program: &Path) -> Result<Self> {
         // Not below the build directory, whose path can be longer than a socket's may be.
         let data = tempfile::Builder::new()
             .prefix(&format!("cache-sdk-{}-", service.name))
@@ -66,7 +75,7 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(log.try_clone().context("cannot share the log")?)
             .stderr(log);
-        (service.arguments)(&site, &mut command);
+        (service.arguments)(&site, earlier, &mut command);
         let child =
             detach(&mut command).spawn().with_context(|| format!("cannot run {}", program.display()))?;
         let pid = child.id();

@@ -19,15 +19,17 @@ use super::{
 pub(crate) fn up(services: &[&Service], place: &Path, env: bool) -> Result<()> {
     for service in services {
         let kept = Kept::lock(service, place)?;
-        let (state, how) = match kept.running()? {
-            Some(state) => (state, "runs already"),
+        let (servers, how) = match kept.running()? {
+            Some(servers) => (servers, "runs already"),
             None => (kept.start()?, "started"),
         };
-        let variable = service.variable(&state.site);
+        let variable = service.variable(&servers);
         if env {
             println!("{}", export(&variable));
         } else {
-            println!("{} {how} at {}, process {}", service.name, state.site, state.pid);
+            for state in &servers {
+                println!("{} {how} at {}, process {}", service.name, state.site, state.pid);
+            }
             println!("  {}={}", variable.name, variable.value);
         }
     }
@@ -45,30 +47,49 @@ fn export(variable: &Variable) -> String {
 pub(crate) fn down(services: &[&Service], place: &Path) -> Result<()> {
     for service in services {
         let kept = Kept::lock(service, place)?;
-        let running = kept.running()?;
+        let mut servers = State::load(&kept.directory)?;
+        servers.retain(State::runs);
         kept.clear()?;
-        match running {
-            Some(state) => println!("{} stopped, process {}", service.name, state.pid),
-            None => println!("{} was not running", service.name),
+        for state in &servers {
+            println!("{} stopped, process {}", service.name, state.pid);
+        }
+        if servers.is_empty() {
+            println!("{} was not running", service.name);
         }
     }
     Ok(())
 }
 
-/// Prints a line per service.
+/// Prints a line per server.
 pub(crate) fn status(services: &[&Service], place: &Path) -> Result<()> {
     for service in services {
-        let name = service.name;
         let kept = Kept::lock(service, place)?;
-        if let Some(state) = kept.running()? {
-            let answers = service.answers(&state.site, state.pid, ANSWER);
-            let verdict = if answers { "running" } else { "does not answer" };
-            let Variable { name: variable, value } = service.variable(&state.site);
-            let (pid, site) = (state.pid, state.site.to_string());
-            println!("{name:<12} {verdict:<16} pid {pid:<8} {site:<22} {variable}={value}");
-        } else {
-            let (none, variable) = ("-", service.variable);
-            println!("{name:<12} {:<16} pid {none:<8} {none:<22} {variable}", "not running");
+        // If one has died the others are of no use: the service is started anew.
+        let mut told = match kept.running()? {
+            Some(servers) => {
+                let Variable { name, value } = service.variable(&servers);
+                format!("{name}={value}")
+            }
+            None => service.variable.to_owned(),
+        };
+        let mut line = |verdict: &str, pid: &str, site: &str| {
+            let told = std::mem::take(&mut told);
+            let line = format!("{:<14} {verdict:<16} pid {pid:<8} {site:<22} {told}", service.name);
+            println!("{}", line.trim_end());
+        };
+        let servers = State::load(&kept.directory)?;
+        if servers.is_empty() {
+            line("not running", "-", "-");
+        }
+        for state in &servers {
+            let (pid, site) = (state.pid.to_string(), state.site.to_string());
+            if !state.runs() {
+                line("not running", "-", &site);
+            } else if service.answers(&state.site, state.pid, ANSWER) {
+                line("running", &pid, &site);
+            } else {
+                line("does not answer", &pid, &site);
+            }
         }
     }
     Ok(())
@@ -93,27 +114,29 @@ impl<'a> Kept<'a> {
         Ok(Self { service, directory: place.join(service.name), _lock: lock })
     }
 
-    /// The server that was started here, if it still runs.
-    fn running(&self) -> Result<Option<State>> {
-        Ok(State::load(&self.directory)?.filter(State::runs))
+    /// The servers that were started here, if all of them still run.
+    fn running(&self) -> Result<Option<Vec<State>>> {
+        let servers = State::load(&self.directory)?;
+        let all = servers.len() == self.service.servers && servers.iter().all(State::runs);
+        Ok(all.then_some(servers))
     }
 
-    fn start(&self) -> Result<State> {
+    fn start(&self) -> Result<Vec<State>> {
         let program = install::program(self.service)?;
-        // What an earlier server left behind when it was killed.
+        // What earlier servers left behind when one was killed, and those that were not.
         self.clear()?;
-        let server = Server::start(self.service, &program)?;
-        let state = server.state().clone();
+        let servers = Server::start(self.service, &program)?;
+        let states: Vec<State> = servers.iter().map(Server::state).cloned().collect();
         fs::create_dir_all(&self.directory)
             .with_context(|| format!("cannot make {}", self.directory.display()))?;
-        state.save(&self.directory)?;
-        server.release();
-        Ok(state)
+        State::save(&states, &self.directory)?;
+        servers.into_iter().for_each(Server::release);
+        Ok(states)
     }
 
-    /// Ends the server if it runs, and removes everything that it kept.
+    /// Ends the servers that run, and removes everything that they kept.
     fn clear(&self) -> Result<()> {
-        if let Some(state) = State::load(&self.directory)? {
+        for state in State::load(&self.directory)? {
             process::end(state.pid, &state.born)?;
             remove(&state.site.data)?;
         }

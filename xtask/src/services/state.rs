@@ -19,23 +19,24 @@ pub(crate) struct State {
 const FILE: &str = "state.json";
 
 impl State {
-    /// Reads the state of a service; `None` if it was never started or has been stopped.
-    pub(crate) fn load(directory: &Path) -> Result<Option<Self>> {
+    /// Reads the states of a service's servers, in the order in which they were started; there are
+    /// none if it was never started or has been stopped.
+    pub(crate) fn load(directory: &Path) -> Result<Vec<Self>> {
         let file = directory.join(FILE);
         match fs::read_to_string(&file) {
-            Ok(text) => serde_json::from_str(&text)
-                .map(Some)
-                .with_context(|| format!("cannot understand {}", file.display())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Ok(text) => {
+                serde_json::from_str(&text).with_context(|| format!("cannot understand {}", file.display()))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
         }
     }
 
-    pub(crate) fn save(&self, directory: &Path) -> Result<()> {
+    pub(crate) fn save(servers: &[Self], directory: &Path) -> Result<()> {
         let file = directory.join(FILE);
         // Renamed into place, so that nobody reads half of it.
         let unfinished = directory.join("state.json.new");
-        fs::write(&unfinished, serde_json::to_vec_pretty(self)?)
+        fs::write(&unfinished, serde_json::to_vec_pretty(servers)?)
             .and_then(|()| fs::rename(&unfinished, &file))
             .with_context(|| format!("cannot write {}", file.display()))
     }
@@ -56,7 +57,7 @@ mod tests {
     #[test]
     fn is_found_again_and_knows_its_process() {
         let directory = tempfile::tempdir().expect("a directory");
-        assert_eq!(State::load(directory.path()).expect("no file yet"), None);
+        assert_eq!(State::load(directory.path()).expect("no file yet"), []);
 
         let pid = std::process::id();
         let mut state = State {
@@ -64,8 +65,8 @@ mod tests {
             site: Site { port: Some(1), data: directory.path().to_owned() },
             born: process::birth(pid).expect("this process runs"),
         };
-        state.save(directory.path()).expect("it is written");
-        assert_eq!(State::load(directory.path()).expect("it is read"), Some(state.clone()));
+        State::save(&[state.clone(), state.clone()], directory.path()).expect("it is written");
+        assert_eq!(State::load(directory.path()).expect("it is read"), [state.clone(), state.clone()]);
         assert!(state.runs());
 
         state.born.push('0');

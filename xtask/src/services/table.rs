@@ -3,15 +3,15 @@
 use anyhow::{Result, bail};
 
 use super::{
-    redis::{REDIS, REDIS_TLS, REDIS_UNIX},
+    redis::{REDIS, REDIS_REPLICAS, REDIS_TLS, REDIS_UNIX},
     service::Service,
 };
 
-static SERVICES: &[&Service] = &[&REDIS, &REDIS_TLS, &REDIS_UNIX];
+static SERVICES: &[&Service] = &[&REDIS, &REDIS_TLS, &REDIS_UNIX, &REDIS_REPLICAS];
 
 /// The crates whose tests talk to servers, each with the names of its services.
 static NEEDS: &[(&str, &[&str])] =
-    &[("cache-redis", &["redis", "redis-tls", "redis-unix"]), ("cache-sdk", &["redis"])];
+    &[("cache-redis", &["redis", "redis-tls", "redis-unix", "redis-replicas"]), ("cache-sdk", &["redis"])];
 
 /// The services with these names, or all if none is named.
 pub(crate) fn select(names: &[String]) -> Result<Vec<&'static Service>> {
@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn crates_that_need_the_same_service_share_it() {
         let needed = needed_by(["cache-sdk", "cache-redis", "cache-mem"].into_iter());
-        assert_eq!(names(&needed), ["redis", "redis-tls", "redis-unix"]);
+        assert_eq!(names(&needed), ["redis", "redis-tls", "redis-unix", "redis-replicas"]);
         assert_eq!(names(&needed_by(["cache-sdk"].into_iter())), ["redis"]);
         assert!(needed_by(["cache-mem"].into_iter()).is_empty());
     }
@@ -67,6 +67,6 @@ mod tests {
         assert_eq!(select(&[]).expect("all").len(), SERVICES.len());
         assert_eq!(names(&select(&["redis".to_owned()]).expect("one")), ["redis"]);
         let error = select(&["redi".to_owned()]).expect_err("there is none").to_string();
-        assert_eq!(error, "no service `redi`; there are redis, redis-tls, redis-unix");
+        assert_eq!(error, "no service `redi`; there are redis, redis-tls, redis-unix, redis-replicas");
     }
 }

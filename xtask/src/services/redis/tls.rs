@@ -12,6 +12,7 @@ pub(crate) static REDIS_TLS: Service = Service {
     program: "redis-server",
     package: "redis-server",
     variable: "CACHE_TEST_REDIS_TLS",
+    servers: 1,
     takes_port: true,
     prepare,
     arguments,
@@ -27,7 +28,7 @@ fn prepare(site: &Site) -> Result<()> {
     Certificates::within(&site.data).make()
 }
 
-fn arguments(site: &Site, command: &mut Command) {
+fn arguments(site: &Site, _: &[Site], command: &mut Command) {
     keep_nothing(site, command);
     let address = site.address();
     command.arg("--bind").arg(address.ip().to_string()).arg("--tls-port").arg(address.port().to_string());

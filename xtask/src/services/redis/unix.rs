@@ -10,6 +10,7 @@ pub(crate) static REDIS_UNIX: Service = Service {
     program: "redis-server",
     package: "redis-server",
     variable: "CACHE_TEST_REDIS_UNIX",
+    servers: 1,
     takes_port: false,
     prepare: socket::check,
     arguments,
@@ -17,7 +18,7 @@ pub(crate) static REDIS_UNIX: Service = Service {
     process_id: |site, within| socket::ask(site, None, within),
 };
 
-fn arguments(site: &Site, command: &mut Command) {
+fn arguments(site: &Site, _: &[Site], command: &mut Command) {
     keep_nothing(site, command);
     command.arg("--unixsocket").arg(socket::path(site));
 }
