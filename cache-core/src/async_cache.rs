@@ -9,7 +9,8 @@ use crate::entry::{Entry, NewEntry};
 use crate::error::Result;
 use crate::key::Key;
 use crate::life::Life;
-use crate::options::{Found, Incr, Ping, Read, Scope, Usage, When, Write};
+use crate::options::{Found, Incr, Read, Scope, Usage, When, Write};
+use crate::ping::Ping;
 
 /// A store, or a layer around one: few primitives, no policy.
 ///

@@ -75,7 +75,8 @@ pub enum Opened {
     Remote {
         /// What takes the writes.
         leader: Arc<dyn AsyncCache>,
-        /// What may take reads.
+        /// What may take reads. They are opened with
+        /// [`Context::of_replica`].
         replicas: Vec<Arc<dyn AsyncCache>>,
     },
 }
@@ -138,6 +139,18 @@ impl Context {
         self.timer = Timer::new(Arc::clone(&clock));
         self.clock = clock;
         self
+    }
+
+    /// What a layer keeps: not what stores share, which is theirs to keep.
+    pub(crate) fn of_layer(&self) -> Self {
+        Self { shared: Shared::default(), ..self.clone() }
+    }
+
+    /// What a replica is opened with: an attempt there gets half of the
+    /// deadline, so that the other half is left for the leader.
+    #[must_use]
+    pub fn of_replica(&self) -> Self {
+        Self { deadline: self.deadline / 2, ..self.clone() }
     }
 }
 

@@ -49,16 +49,59 @@ pub struct Capabilities {
 pub struct Batch {
     /// The most keys of one call; longer ones are split by the handle.
     pub keys: usize,
+    /// How operations of single keys are gathered into such calls while others
+    /// are under way, by [`Batching`](crate::Batching). None where a store does
+    /// not gain by it, which is the default.
+    pub gather: Option<Gather>,
+}
+
+/// How many operations of single keys travel together, and how many such trips
+/// there are at once.
+///
+/// What wins differs between stores and has to be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Gather {
+    /// How many trips may be under way at once; the operations behind them wait
+    /// and travel together. At least one.
+    pub trips: usize,
+    /// The most operations of one trip. At least one.
+    pub keys: usize,
+    /// About how many bytes of keys and values one trip may carry. A single
+    /// operation may exceed it; of reads it is judged by those before.
+    pub bytes: usize,
 }
 
 impl Batch {
     /// At most so many keys a call, and at least one.
     pub const fn new(keys: usize) -> Self {
-        Self { keys: if keys == 0 { 1 } else { keys } }
+        Self { keys: if keys == 0 { 1 } else { keys }, gather: None }
+    }
+
+    /// The same, with operations of single keys gathered under load.
+    #[must_use]
+    pub const fn gathering(mut self, gather: Gather) -> Self {
+        self.gather = Some(gather);
+        self
     }
 
     /// One call for any number of keys.
     pub const UNLIMITED: Self = Self::new(usize::MAX);
+}
+
+impl Gather {
+    /// So many trips at once, of at most so many operations and 256 KiB each.
+    pub const fn new(trips: usize, keys: usize) -> Self {
+        let (trips, keys) = (if trips == 0 { 1 } else { trips }, if keys == 0 { 1 } else { keys });
+        Self { trips, keys, bytes: 256 << 10 }
+    }
+
+    /// The same, with about so many bytes a trip at most.
+    #[must_use]
+    pub const fn bytes(mut self, bytes: usize) -> Self {
+        self.bytes = bytes;
+        self
+    }
 }
 
 impl Default for Capabilities {

@@ -52,6 +52,9 @@ pub enum DjangoEffect {
     Ignored(&'static str),
     /// It is an error, which says this: what to write instead.
     Refused(&'static str),
+    /// It is accepted if it is one of these texts, which ask for what holds
+    /// anyway; any other value is an error, which says this.
+    Only(&'static [&'static str], &'static str),
     /// It is a table of such options; any other name in it is an error.
     Within(&'static [DjangoOption]),
 }

@@ -13,7 +13,8 @@ use crate::entry::NewEntry;
 use crate::error::Result;
 use crate::key::Key;
 use crate::life::Life;
-use crate::options::{Found, Incr, Ping, Read, Scope, Usage, When, Write};
+use crate::options::{Found, Incr, Read, Scope, Usage, When, Write};
+use crate::ping::Ping;
 use crate::settings::Settings;
 
 /// Answers every operation and keeps nothing: writes succeed, reads find

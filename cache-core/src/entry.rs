@@ -55,7 +55,6 @@ struct NoValue(UndecodableReason);
 /// integer or its bytes; it is encoded at most once.
 pub struct NewEntry<'a> {
     content: Content<'a>,
-    format: &'a Format,
     encoded: Encoded<'a>,
 }
 
@@ -68,8 +67,20 @@ enum Encoded<'a> {
 
 enum Content<'a> {
     Integer(i64),
-    Borrowed(&'a dyn Source),
-    Entry(Entry),
+    Borrowed(&'a dyn Source, &'a Format),
+    Entry(Entry, &'a Format),
+    Bytes(&'a Bytes),
+}
+
+/// A value on its way into a store that owns what it is made of: an integer, or
+/// bytes. For those who queue writes.
+#[derive(Clone)]
+pub struct EncodedEntry(EncodedRepr);
+
+#[derive(Clone)]
+enum EncodedRepr {
+    Integer(i64),
+    Bytes(Bytes),
 }
 
 /// A borrowed value of a type that is no longer named.
@@ -312,9 +323,9 @@ impl<'a> NewEntry<'a> {
     {
         let content = match as_integer(value.0) {
             Some(integer) => Content::Integer(integer),
-            None => Content::Borrowed(value),
+            None => Content::Borrowed(value, format),
         };
-        Self { content, format, encoded: Encoded::Own(OnceLock::new()) }
+        Self { content, encoded: Encoded::Own(OnceLock::new()) }
     }
 
     /// An entry that is there already: a shared value, or bytes, which are
@@ -322,9 +333,9 @@ impl<'a> NewEntry<'a> {
     pub fn of(entry: Entry, format: &'a Format) -> Self {
         let content = match entry.integer() {
             Some(integer) => Content::Integer(integer),
-            None => Content::Entry(entry),
+            None => Content::Entry(entry, format),
         };
-        Self { content, format, encoded: Encoded::Own(OnceLock::new()) }
+        Self { content, encoded: Encoded::Own(OnceLock::new()) }
     }
 
     /// The same value once more, for a layer that hands it on under another key
@@ -332,18 +343,41 @@ impl<'a> NewEntry<'a> {
     pub fn again(&self) -> NewEntry<'_> {
         let content = match &self.content {
             Content::Integer(integer) => Content::Integer(*integer),
-            Content::Borrowed(source) => Content::Borrowed(*source),
-            Content::Entry(entry) => Content::Entry(entry.clone()),
+            Content::Borrowed(source, format) => Content::Borrowed(*source, format),
+            Content::Entry(entry, format) => Content::Entry(entry.clone(), format),
+            Content::Bytes(bytes) => Content::Bytes(bytes),
         };
-        NewEntry { content, format: self.format, encoded: Encoded::Shared(self.encoded.cell()) }
+        NewEntry { content, encoded: Encoded::Shared(self.encoded.cell()) }
     }
 
     /// The integer, if it is one: stores that know integers keep it as such.
     pub fn integer(&self) -> Option<i64> {
         match self.content {
             Content::Integer(integer) => Some(integer),
-            Content::Borrowed(_) | Content::Entry(_) => None,
+            Content::Borrowed(..) | Content::Entry(..) | Content::Bytes(_) => None,
         }
+    }
+
+    /// The same value, owning its bytes, encoded if it was not.
+    ///
+    /// # Errors
+    ///
+    /// As of [`encoded`](Self::encoded).
+    ///
+    /// ```
+    /// use cache_core::{Entry, Format, NewEntry};
+    /// use std::sync::Arc;
+    ///
+    /// let format = Format::default();
+    /// let queued = NewEntry::of(Entry::shared(Arc::new("hi".to_owned())), &format).to_encoded()?;
+    /// assert_eq!(queued.as_new_entry().encoded()?, format.encode("hi")?);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    pub fn to_encoded(&self) -> Result<EncodedEntry> {
+        Ok(EncodedEntry(match self.integer() {
+            Some(integer) => EncodedRepr::Integer(integer),
+            None => EncodedRepr::Bytes(self.encoded()?),
+        }))
     }
 
     /// The bytes of the alias's codec.
@@ -352,10 +386,14 @@ impl<'a> NewEntry<'a> {
     ///
     /// [`Codec`](crate::ErrorKind::Codec) or [`TooLarge`](crate::ErrorKind::TooLarge).
     pub fn encoded(&self) -> Result<Bytes> {
+        if let Content::Bytes(bytes) = self.content {
+            return Ok(bytes.clone());
+        }
         let encode = || match &self.content {
-            Content::Integer(integer) => self.format.encode(integer),
-            Content::Borrowed(source) => source.encode(self.format),
-            Content::Entry(entry) => entry.encode(self.format),
+            Content::Integer(integer) => Ok(Format::integer_bytes(*integer)),
+            Content::Borrowed(source, format) => source.encode(format),
+            Content::Entry(entry, format) => entry.encode(format),
+            Content::Bytes(bytes) => Ok(Bytes::clone(bytes)),
         };
         self.encoded.cell().get_or_init(encode).clone()
     }
@@ -367,14 +405,40 @@ impl<'a> NewEntry<'a> {
     /// Only where the alias writes without tags: what it stores then means the
     /// same as in a remote store, and so it is encoded.
     pub fn to_entry(&self) -> Result<Entry> {
-        if self.format.is_plain() {
-            return Ok(Entry::from_bytes(self.encoded()?));
-        }
         Ok(match &self.content {
+            Content::Borrowed(_, format) | Content::Entry(_, format) if format.is_plain() => {
+                Entry::from_bytes(self.encoded()?)
+            }
             Content::Integer(integer) => Entry::from_integer(*integer),
-            Content::Borrowed(source) => source.to_entry(),
-            Content::Entry(entry) => entry.clone(),
+            Content::Borrowed(source, _) => source.to_entry(),
+            Content::Entry(entry, _) => entry.clone(),
+            Content::Bytes(bytes) => Entry::from_bytes(Bytes::clone(bytes)),
         })
+    }
+}
+
+impl EncodedEntry {
+    /// The value, for a store.
+    pub fn as_new_entry(&self) -> NewEntry<'_> {
+        let content = match &self.0 {
+            EncodedRepr::Integer(integer) => Content::Integer(*integer),
+            EncodedRepr::Bytes(bytes) => Content::Bytes(bytes),
+        };
+        NewEntry { content, encoded: Encoded::Own(OnceLock::new()) }
+    }
+
+    /// How many bytes it takes; of an integer, eight.
+    pub fn length(&self) -> usize {
+        match &self.0 {
+            EncodedRepr::Integer(integer) => size_of_val(integer),
+            EncodedRepr::Bytes(bytes) => bytes.len(),
+        }
+    }
+}
+
+impl fmt::Debug for EncodedEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EncodedEntry(..)")
     }
 }
 
@@ -391,8 +455,9 @@ impl fmt::Debug for NewEntry<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.content {
             Content::Integer(_) => "NewEntry(integer)",
-            Content::Borrowed(_) => "NewEntry(borrowed)",
-            Content::Entry(_) => "NewEntry(entry)",
+            Content::Borrowed(..) => "NewEntry(borrowed)",
+            Content::Entry(..) => "NewEntry(entry)",
+            Content::Bytes(_) => "NewEntry(bytes)",
         })
     }
 }

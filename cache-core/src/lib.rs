@@ -6,6 +6,8 @@
 //!   primitives, no policy. [`Backend`] opens stores from a configuration.
 //! * [`Trip`] is the layer that gives a remote store deadlines, lets calls fail
 //!   at once while it is known to be down, and notices when it is back.
+//! * [`Routing`] spreads reads over the replicas of a leader, and [`Batching`]
+//!   lets operations of single keys travel together under load.
 //! * [`DummyStore`] keeps nothing.
 //!
 //! Most programs take it through the facade `cache-sdk`, which loads a
@@ -36,9 +38,11 @@
 //! | `cache::codec` | an entry that cannot be decoded, once per alias and reason |
 //! | `cache::load` | a loaded value cannot be stored, once per alias and kind of error |
 //! | `cache::trip` | a store is known to be down, or answers again |
+//! | `cache::routing` | a replica is left out, or taken back; it cannot tell how old its data is |
 
 mod async_cache;
 mod backend;
+mod batching;
 mod cache;
 mod capabilities;
 mod clock;
@@ -51,6 +55,8 @@ mod key;
 mod life;
 mod loads;
 mod options;
+mod ping;
+mod routing;
 mod settings;
 mod stats;
 mod timer;
@@ -59,21 +65,24 @@ mod value;
 
 pub use async_cache::{AsyncCache, Probe};
 pub use backend::{Backend, Context, Opened, Shared};
+pub use batching::Batching;
 pub use cache::{
     AnyValue, BulkFuture, Cache, CacheBuilder, ClearScope, KeyCheck, KeyFunction, Load, LoadMany,
     OnDecodeError, OnError, Partial, Validator,
 };
-pub use capabilities::{Batch, Capabilities};
+pub use capabilities::{Batch, Capabilities, Gather};
 pub use clock::{Clock, SystemClock, Tick};
 pub use codec::{Codec, CodecChoice, Format, Undecodable, UndecodableReason};
 pub use django::{DjangoEffect, DjangoOption, DjangoSpelling};
 pub use dummy::{DummyBackend, DummyStore};
-pub use entry::{Borrow, Entry, NewEntry};
+pub use entry::{Borrow, EncodedEntry, Entry, NewEntry};
 pub use error::{BoxError, Error, ErrorKind, Operation, Result};
 pub use key::{Key, KeySpace, OwnedKey, has_prefix};
 pub use life::{Life, Timeout};
 pub use loads::{IntoLoaded, Loaded};
-pub use options::{Found, Incr, Lag, Ping, Read, ReadFrom, Scope, Token, Usage, When, Write};
+pub use options::{Found, Incr, Read, ReadFrom, Scope, Token, Usage, When, Write};
+pub use ping::{Endpoint, EndpointPing, Lag, Ping};
+pub use routing::{ReplicaPolicy, Routing, RoutingSettings};
 pub use settings::{Setting, SettingKind, SettingValue, Settings};
 pub use stats::{Counter, Counters, Stats};
 pub use timer::{Expiry, Timer};

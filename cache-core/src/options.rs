@@ -2,21 +2,25 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::clock::Tick;
 use crate::entry::Entry;
 use crate::life::Life;
 
 /// How to read. [`Read::default`] reads anywhere and wants no token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Read {
     /// Which server may answer.
     pub from: ReadFrom,
     /// Whether a token is wanted with the entry.
     pub token: bool,
+    /// When the caller gives up, where that is sooner than the store's own
+    /// deadline; else [`Tick::NEVER`]. A layer that tries one place after the
+    /// other divides what is left of it; stores need not look at it.
+    pub until: Tick,
 }
 
 /// Which server may answer a read.
@@ -98,31 +102,6 @@ pub struct Scope<'a> {
     steps: AtomicU64,
 }
 
-/// What a store answered when it was asked whether it is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Ping {
-    /// How long the answer took.
-    pub round_trip: Duration,
-    /// Whether the server is still loading its data and serves none yet.
-    pub loading: bool,
-    /// How far it lags behind its leader.
-    pub lag: Lag,
-}
-
-/// How far a replica lags behind its leader.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Lag {
-    /// It cannot tell, or is no replica.
-    #[default]
-    Unknown,
-    /// Its data is this old.
-    Age(Duration),
-    /// It has reached this position of the leader's writes.
-    Position(u64),
-}
-
 /// What a store knows of its size, at no cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -135,13 +114,26 @@ pub struct Usage {
 
 impl Read {
     /// Reads from the leader only.
-    pub const LEADER: Self = Self { from: ReadFrom::Leader, token: false };
+    pub const LEADER: Self = Self { from: ReadFrom::Leader, token: false, until: Tick::NEVER };
 
     /// The same read, with a token wanted.
     #[must_use]
     pub const fn with_token(mut self) -> Self {
         self.token = true;
         self
+    }
+
+    /// The same read, by a caller who gives up then.
+    #[must_use]
+    pub const fn until(mut self, until: Tick) -> Self {
+        self.until = until;
+        self
+    }
+}
+
+impl Default for Read {
+    fn default() -> Self {
+        Self { from: ReadFrom::Any, token: false, until: Tick::NEVER }
     }
 }
 
@@ -245,27 +237,6 @@ impl<'a> Scope<'a> {
     /// How many steps were made.
     pub fn steps(&self) -> u64 {
         self.steps.load(Ordering::Relaxed)
-    }
-}
-
-impl Ping {
-    /// An answer that took this long, from a server that is ready.
-    pub fn new(round_trip: Duration) -> Self {
-        Self { round_trip, loading: false, lag: Lag::Unknown }
-    }
-
-    /// The same answer, from a server that is still loading its data.
-    #[must_use]
-    pub fn loading(mut self) -> Self {
-        self.loading = true;
-        self
-    }
-
-    /// The same answer, with what is known of the lag.
-    #[must_use]
-    pub fn with_lag(mut self, lag: Lag) -> Self {
-        self.lag = lag;
-        self
     }
 }
 

@@ -41,6 +41,18 @@ pub enum Counter {
     FailedFast,
     /// A connection to the store was made in the place of one that was lost or given up.
     Reconnections,
+    /// An operation went to the leader, of a store that has replicas.
+    RoutedToLeader,
+    /// A read went to a replica.
+    RoutedToReplica,
+    /// A read failed on a replica and was tried on the leader.
+    RetriedOnLeader,
+    /// A replica was left out: it was down, loading, or too old.
+    ReplicasLeftOut,
+    /// Operations of single keys travelled together, in one trip.
+    Batches,
+    /// An operation of a single key was one of those.
+    Batched,
     /// A loader was called, for one key or for those of a batch.
     Loads,
     /// A caller waited for another's load of a key.
@@ -89,6 +101,18 @@ pub struct Stats {
     pub failed_fast: u64,
     /// [`Counter::Reconnections`].
     pub reconnections: u64,
+    /// [`Counter::RoutedToLeader`].
+    pub routed_to_leader: u64,
+    /// [`Counter::RoutedToReplica`].
+    pub routed_to_replica: u64,
+    /// [`Counter::RetriedOnLeader`].
+    pub retried_on_leader: u64,
+    /// [`Counter::ReplicasLeftOut`].
+    pub replicas_left_out: u64,
+    /// [`Counter::Batches`].
+    pub batches: u64,
+    /// [`Counter::Batched`].
+    pub batched: u64,
     /// [`Counter::Loads`].
     pub loads: u64,
     /// [`Counter::LoadWaits`].
@@ -118,7 +142,7 @@ pub struct Stats {
 }
 
 /// The counters without a kind come first, then the kinds, then the reasons.
-const PLAIN: usize = 18;
+const PLAIN: usize = 24;
 const SLOTS: usize = PLAIN + ErrorKind::ALL.len() + UndecodableReason::ALL.len();
 
 #[derive(Debug)]
@@ -185,6 +209,12 @@ impl Counters {
             outages: self.total(Counter::Outages),
             failed_fast: self.total(Counter::FailedFast),
             reconnections: self.total(Counter::Reconnections),
+            routed_to_leader: self.total(Counter::RoutedToLeader),
+            routed_to_replica: self.total(Counter::RoutedToReplica),
+            retried_on_leader: self.total(Counter::RetriedOnLeader),
+            replicas_left_out: self.total(Counter::ReplicasLeftOut),
+            batches: self.total(Counter::Batches),
+            batched: self.total(Counter::Batched),
             loads: self.total(Counter::Loads),
             load_waits: self.total(Counter::LoadWaits),
             loads_voided: self.total(Counter::LoadsVoided),
@@ -224,6 +254,12 @@ impl Counter {
             Self::PublishesRefused => 15,
             Self::PublishesFailed => 16,
             Self::Reconnections => 17,
+            Self::RoutedToLeader => 18,
+            Self::RoutedToReplica => 19,
+            Self::RetriedOnLeader => 20,
+            Self::ReplicasLeftOut => 21,
+            Self::Batches => 22,
+            Self::Batched => 23,
             // Both enums have no explicit discriminants, and `ALL` lists them in order.
             Self::Errors(kind) => PLAIN + kind as usize,
             Self::Undecodable(reason) => PLAIN + ErrorKind::ALL.len() + reason as usize,

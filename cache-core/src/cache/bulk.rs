@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::key::Key;
 use crate::life::Timeout;
 use crate::loads::Change;
-use crate::options::{Found, Read, Write};
+use crate::options::{Found, Write};
 use crate::stats::Counter;
 use crate::value::Value;
 
@@ -241,9 +241,10 @@ impl Cache {
     pub(super) async fn fetch_many(&self, names: &[Result<Cow<'_, str>>]) -> Vec<Result<Option<Found>>> {
         let keys: Vec<_> = accepted(names).map(|(_, name)| Key::new(&self.space, name)).collect();
         let mut outcomes = Vec::with_capacity(keys.len());
+        let read = self.read();
         let work = async {
             for chunk in keys.chunks(self.alias.capabilities.read_batch.keys) {
-                let answer = self.alias.store.get_many(chunk, Read::default()).await;
+                let answer = self.alias.store.get_many(chunk, read).await;
                 outcomes.extend(per_key(answer, chunk.len()));
             }
             Ok(())

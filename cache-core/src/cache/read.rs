@@ -12,7 +12,6 @@ use crate::entry::Entry;
 use crate::error::{Operation, Result};
 use crate::key::Key;
 use crate::life::Life;
-use crate::options::Read;
 use crate::stats::Counter;
 use crate::value::Value;
 
@@ -70,7 +69,7 @@ impl Cache {
     pub async fn ahas_key(&self, key: &str) -> Result<bool> {
         let name = self.name(Operation::HasKey, key)?;
         let key = Key::new(&self.space, &name);
-        match self.bounded_call(self.alias.store.ahas_key(&key, Read::default())).await {
+        match self.bounded_call(self.alias.store.ahas_key(&key, self.read())).await {
             Err(error) if self.counts_as_miss(&error) => Ok(false),
             outcome => outcome.map_err(|error| self.failed(Operation::HasKey, error)),
         }
@@ -91,7 +90,7 @@ impl Cache {
     pub async fn alife(&self, key: &str) -> Result<Option<Life>> {
         let name = self.name(Operation::Life, key)?;
         let key = Key::new(&self.space, &name);
-        self.run_call(Operation::Life, self.alias.store.alife(&key, Read::default())).await
+        self.run_call(Operation::Life, self.alias.store.alife(&key, self.read())).await
     }
 
     /// Looks, fetches if it has to, and decodes.
@@ -141,7 +140,7 @@ impl Cache {
 
     /// The entry from a store that makes one wait; a miss is counted.
     pub(super) async fn fetch(&self, key: &Key<'_>) -> Result<Option<Entry>> {
-        let found = match self.bounded_call(self.alias.store.aget(key, Read::default())).await {
+        let found = match self.bounded_call(self.alias.store.aget(key, self.read())).await {
             Err(error) if self.counts_as_miss(&error) => None,
             outcome => outcome?,
         };

@@ -8,6 +8,7 @@ use super::voiding::Voiding;
 use super::{Cache, OnDecodeError, OnError};
 use crate::codec::Undecodable;
 use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::options::Read;
 use crate::stats::Counter;
 use crate::timer::Expiry;
 
@@ -60,6 +61,15 @@ impl Cache {
     /// as much as the first, and say the same.
     fn deadline_of_call(&self) -> Option<Duration> {
         self.deadline.filter(|own| self.alias.capabilities.deadline.is_none_or(|layer| layer > *own))
+    }
+
+    /// A read as this handle makes it: a layer is told when it gives up, where
+    /// that is sooner than what the store promises by itself.
+    pub(super) fn read(&self) -> Read {
+        match self.deadline_of_call() {
+            Some(deadline) => Read::default().until(self.alias.clock.precise().after(deadline)),
+            None => Read::default(),
+        }
     }
 
     async fn bounded_by<T>(

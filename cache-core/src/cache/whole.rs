@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::{Cache, ClearScope};
 use crate::error::{Error, ErrorKind, Operation, Result};
-use crate::options::{Ping, Scope};
+use crate::options::Scope;
+use crate::ping::Ping;
 use crate::stats::Stats;
 
 /// How long closing may take at least, first its tasks and then the store.

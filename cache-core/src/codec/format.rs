@@ -150,10 +150,15 @@ impl Format {
         self.encode_serialized(value)
     }
 
+    /// The bytes of an integer, which no codec changes.
+    pub(crate) fn integer_bytes(integer: i64) -> Bytes {
+        Bytes::copy_from_slice(itoa::Buffer::new().format(integer).as_bytes())
+    }
+
     /// The bytes of a value whose type is not looked at.
     fn encode_serialized<T: Serialize + ?Sized>(&self, value: &T) -> Result<Bytes> {
         if let Some(integer) = as_integer(value) {
-            return Ok(Bytes::copy_from_slice(itoa::Buffer::new().format(integer).as_bytes()));
+            return Ok(Self::integer_bytes(integer));
         }
         let mut out = Vec::with_capacity(64);
         if let Err(refusal) = self.write(value, &mut out) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::backend::Context;
 use crate::clock::Clock;
 use crate::stats::Counters;
 use crate::timer::Timer;
@@ -29,6 +30,17 @@ impl TripSettings {
     pub fn new(alias: &str, deadline: Duration, clock: Arc<dyn Clock>) -> Self {
         let timer = Timer::new(Arc::clone(&clock));
         Self { alias: alias.into(), deadline, clock, timer, counters: Counters::new() }
+    }
+
+    /// What a store was opened with: alias, deadline, clock, timer and counters.
+    pub fn of(context: &Context) -> Self {
+        Self {
+            alias: Arc::clone(&context.alias),
+            deadline: context.deadline,
+            clock: Arc::clone(&context.clock),
+            timer: Arc::clone(&context.timer),
+            counters: context.counters.clone(),
+        }
     }
 
     /// Counts into these.

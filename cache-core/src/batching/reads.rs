@@ -1,0 +1,295 @@
+//! Single reads: alone while nothing is under way, together otherwise.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::runtime::{self, Handle};
+use tokio::sync::Notify;
+
+use super::by_runtime::{ByRuntime, Idle};
+use super::carrying::{behind_all_others, carry, hand_out};
+use super::waiter::{Answer, Waiter};
+use crate::async_cache::AsyncCache;
+use crate::backend::Context;
+use crate::capabilities::Gather;
+use crate::clock::Tick;
+use crate::error::Result;
+use crate::key::{Key, OwnedKey};
+use crate::options::{Found, Read};
+use crate::stats::Counter;
+
+type Outcome = Option<Found>;
+
+/// The reads of one server.
+pub(super) struct Reads {
+    below: Arc<dyn AsyncCache>,
+    context: Context,
+    /// How many trips may be under way on a runtime.
+    trips: usize,
+    most_keys: usize,
+    most_bytes: usize,
+    /// How many bytes an answer had of late.
+    mean_bytes: AtomicUsize,
+    /// How many trips are under way in all: a hint that spares a second lock.
+    under_way: AtomicUsize,
+    queues: Mutex<ByRuntime<Queue>>,
+    became_idle: Notify,
+}
+
+/// The reads of one runtime. While no trip is under way, nobody waits.
+#[derive(Default)]
+struct Queue {
+    trips: usize,
+    waiting: VecDeque<Waiting>,
+}
+
+struct Waiting {
+    key: OwnedKey,
+    waiter: Waiter<Outcome>,
+}
+
+/// How a read goes.
+pub(super) enum ReadWay<'a> {
+    /// By itself, and nobody else has to know.
+    Through,
+    /// By itself, and until it ends others wait.
+    Alone(Alone<'a>),
+    /// With others.
+    Together(Answer<Outcome>),
+}
+
+/// The one trip of a read that goes by itself; those who waited for it travel
+/// together once it ends.
+pub(super) struct Alone<'a> {
+    reads: &'a Arc<Reads>,
+    runtime: Handle,
+}
+
+impl Reads {
+    pub(super) fn new(below: Arc<dyn AsyncCache>, context: &Context, gather: Gather, most: usize) -> Self {
+        Self {
+            below,
+            context: context.clone(),
+            trips: gather.trips,
+            most_keys: most,
+            most_bytes: gather.bytes,
+            mean_bytes: AtomicUsize::new(0),
+            under_way: AtomicUsize::new(0),
+            queues: Mutex::default(),
+            became_idle: Notify::new(),
+        }
+    }
+
+    pub(super) fn enter(self: &Arc<Self>, key: &Key<'_>) -> ReadWay<'_> {
+        let Ok(runtime) = Handle::try_current() else { return ReadWay::Through };
+        if self.under_way.load(Ordering::Relaxed) == 0 && self.leaves_alone(&runtime) {
+            return ReadWay::Alone(Alone { reads: self, runtime });
+        }
+        // Made before the lock is taken.
+        let until = self.context.clock.precise().after(self.context.deadline);
+        let (waiter, answer) = Waiter::new(until);
+        let waiting = Waiting { key: key.to_owned_key(), waiter };
+        let is_carried = {
+            let mut queues = self.queues();
+            let queue = queues.get_or_make(runtime.id(), Queue::default);
+            if queue.trips == 0 {
+                self.begin_trip(queue);
+                drop(queues);
+                return ReadWay::Alone(Alone { reads: self, runtime });
+            }
+            queue.waiting.push_back(waiting);
+            let is_carried = queue.trips >= self.trips;
+            if !is_carried {
+                self.begin_trip(queue);
+            }
+            is_carried
+        };
+        if !is_carried {
+            Carrier::start(self, &runtime);
+        }
+        ReadWay::Together(answer)
+    }
+
+    fn leaves_alone(&self, runtime: &Handle) -> bool {
+        let mut queues = self.queues();
+        let queue = queues.get_or_make(runtime.id(), Queue::default);
+        if queue.trips > 0 {
+            return false;
+        }
+        self.begin_trip(queue);
+        true
+    }
+
+    fn begin_trip(&self, queue: &mut Queue) {
+        queue.trips += 1;
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn end_trip(&self, queue: &mut Queue) {
+        queue.trips -= 1;
+        if self.under_way.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.became_idle.notify_waiters();
+        }
+    }
+
+    /// The next to travel, without those who have left. False: there is nobody,
+    /// and the trip has ended.
+    fn board(&self, runtime: runtime::Id, boarding: &mut Vec<Waiting>) -> bool {
+        let most = match self.mean_bytes.load(Ordering::Relaxed) {
+            0 => self.most_keys,
+            mean => (self.most_bytes / mean).clamp(1, self.most_keys),
+        };
+        {
+            let mut queues = self.queues();
+            let Some(queue) = queues.get(runtime) else { return false };
+            if queue.waiting.is_empty() {
+                self.end_trip(queue);
+                return false;
+            }
+            let count = queue.waiting.len().min(most);
+            boarding.extend(queue.waiting.drain(..count));
+        }
+        boarding.retain(|waiting| !waiting.waiter.is_gone());
+        true
+    }
+
+    async fn carry(&self, runtime: runtime::Id, boarded: &mut Vec<Waiting>) {
+        let (keys, mut travellers): (Vec<_>, Vec<_>) =
+            boarded.drain(..).map(|waiting| (waiting.key, waiting.waiter)).unzip();
+        self.context.counters.count(Counter::Batches);
+        self.context.counters.add(Counter::Batched, keys.len() as u64);
+        let keys: Vec<_> = keys.iter().map(OwnedKey::as_key).collect();
+        let trip = self.below.get_many(&keys, Read::default());
+        let expire = |now| self.expire_waiting(runtime, now);
+        let outcome = carry(&self.context, trip, &mut travellers, expire).await;
+        if let Ok(answers) = &outcome {
+            self.weigh(answers);
+        }
+        hand_out(&mut travellers, outcome);
+    }
+
+    /// Learns how large answers are.
+    fn weigh(&self, answers: &[Result<Outcome>]) {
+        let lengths = answers.iter().filter_map(|answer| answer.as_ref().ok()?.as_ref()?.entry.length());
+        let (count, bytes) = lengths.fold((0, 0), |(count, bytes), length| (count + 1, bytes + length));
+        if let Some(mean) = usize::checked_div(bytes, count) {
+            let before = self.mean_bytes.load(Ordering::Relaxed);
+            let smoothed = if before == 0 { mean } else { (3 * before + mean) / 4 };
+            self.mean_bytes.store(smoothed.max(1), Ordering::Relaxed);
+        }
+    }
+
+    fn expire_waiting(&self, runtime: runtime::Id, now: Tick) -> Tick {
+        let mut queues = self.queues();
+        let Some(queue) = queues.get(runtime) else { return Tick::NEVER };
+        let deadline = self.context.deadline;
+        // Whoever waits behind has as much time left or more.
+        while let Some(first) = queue.waiting.front_mut() {
+            first.waiter.expire(now, deadline);
+            if !first.waiter.is_gone() {
+                return first.waiter.until();
+            }
+            queue.waiting.pop_front();
+        }
+        Tick::NEVER
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.queues().all().map(|queue| queue.waiting.len()).sum()
+    }
+
+    /// Ends when nothing is under way.
+    pub(super) async fn idle(&self) {
+        loop {
+            let mut became_idle = std::pin::pin!(self.became_idle.notified());
+            became_idle.as_mut().enable();
+            if self.under_way.load(Ordering::Relaxed) == 0 {
+                return;
+            }
+            became_idle.await;
+        }
+    }
+
+    fn queues(&self) -> MutexGuard<'_, ByRuntime<Queue>> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        let is_awaited = {
+            let mut queues = self.reads.queues();
+            let Some(queue) = queues.get(self.runtime.id()) else { return };
+            let is_awaited = !queue.waiting.is_empty();
+            if !is_awaited {
+                self.reads.end_trip(queue);
+            }
+            is_awaited
+        };
+        if is_awaited {
+            Carrier::start(self.reads, &self.runtime);
+        }
+    }
+}
+
+/// The task that makes one trip after the other, until nobody waits.
+struct Carrier {
+    reads: Arc<Reads>,
+    runtime: runtime::Id,
+    ended: bool,
+}
+
+impl Carrier {
+    /// The trip has been counted. No lock is held: a runtime that has been shut
+    /// down drops the task at once.
+    fn start(reads: &Arc<Reads>, runtime: &Handle) {
+        let carrier = Self { reads: Arc::clone(reads), runtime: runtime.id(), ended: false };
+        reads.context.tasks.spawn_on(carrier.run(), runtime);
+    }
+
+    async fn run(mut self) {
+        let mut boarded = Vec::new();
+        loop {
+            behind_all_others().await;
+            if !self.reads.board(self.runtime, &mut boarded) {
+                self.ended = true;
+                return;
+            }
+            if !boarded.is_empty() {
+                self.reads.carry(self.runtime, &mut boarded).await;
+            }
+        }
+    }
+}
+
+/// If the runtime is shut down, those who wait on it learn of it; if the store
+/// panicked, another task goes on.
+impl Drop for Carrier {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let successor = Handle::try_current().ok().filter(|_| std::thread::panicking());
+        let abandoned = {
+            let mut queues = self.reads.queues();
+            let Some(queue) = queues.get(self.runtime) else { return };
+            if successor.is_some() && !queue.waiting.is_empty() {
+                None
+            } else {
+                self.reads.end_trip(queue);
+                Some(std::mem::take(&mut queue.waiting))
+            }
+        };
+        match (abandoned, successor) {
+            (None, Some(runtime)) => Self::start(&self.reads, &runtime),
+            (abandoned, _) => drop(abandoned),
+        }
+    }
+}
+
+impl Idle for Queue {
+    fn is_idle(&self) -> bool {
+        self.trips == 0
+    }
+}

@@ -1,0 +1,304 @@
+//! Single writes: alone in a free lane, together otherwise, and never one of a
+//! key before an earlier one of it is done.
+
+use std::hash::BuildHasher as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::runtime::{self, Handle};
+use tokio::sync::{Notify, oneshot};
+
+use super::by_runtime::ByRuntime;
+use super::carrying::{behind_all_others, carry, hand_out};
+use super::lanes::{Done, Lane, Lanes, Next, Waiting, WaitingTurn, WaitingWrite};
+use super::waiter::{Answer, Waiter, answer};
+use crate::async_cache::AsyncCache;
+use crate::backend::Context;
+use crate::capabilities::Gather;
+use crate::clock::Tick;
+use crate::entry::NewEntry;
+use crate::error::Result;
+use crate::key::Key;
+use crate::options::Write;
+use crate::stats::Counter;
+
+/// The writes of one server.
+pub(super) struct Writes {
+    below: Arc<dyn AsyncCache>,
+    context: Context,
+    lanes: usize,
+    most_keys: usize,
+    most_bytes: usize,
+    /// How many lanes are in use: a hint that spares locks.
+    in_use: AtomicUsize,
+    by_runtime: Mutex<ByRuntime<Lanes>>,
+    became_idle: Notify,
+    hasher: foldhash::fast::RandomState,
+}
+
+/// How a write goes.
+pub(super) enum WriteWay<'a> {
+    /// By itself, and nobody else has to know.
+    Through,
+    /// By itself, and until it ends others wait.
+    Alone(Alone<'a>),
+    /// With others.
+    Together(Answer<bool>),
+}
+
+/// The one trip of a write that goes by itself; those who waited for it travel
+/// together once it ends.
+pub(super) struct Alone<'a> {
+    writes: &'a Arc<Writes>,
+    runtime: Handle,
+    lane: usize,
+}
+
+/// The turns that a write of another kind has to wait for.
+pub(super) struct Turn(Vec<Answer<Done>>);
+
+impl Writes {
+    pub(super) fn new(below: Arc<dyn AsyncCache>, context: &Context, gather: Gather, most: usize) -> Self {
+        Self {
+            below,
+            context: context.clone(),
+            lanes: gather.trips,
+            most_keys: most,
+            most_bytes: gather.bytes,
+            in_use: AtomicUsize::new(0),
+            by_runtime: Mutex::default(),
+            became_idle: Notify::new(),
+            hasher: foldhash::fast::RandomState::default(),
+        }
+    }
+
+    /// # Errors
+    ///
+    /// The value's own: what waits has been encoded.
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        key: &Key<'_>,
+        value: &NewEntry<'_>,
+        write: &Write,
+    ) -> Result<WriteWay<'_>> {
+        let Ok(runtime) = Handle::try_current() else { return Ok(WriteWay::Through) };
+        let hash = self.hasher.hash_one(key);
+        let try_alone = |lanes: &mut Lanes| {
+            let number = lanes.of(hash);
+            let lane = lanes.lane(number);
+            lane.is_idle().then(|| {
+                lane.begin(hash);
+                self.in_use.fetch_add(1, Ordering::Relaxed);
+                number
+            })
+        };
+        let alone = try_alone(self.by_runtime().get_or_make(runtime.id(), || Lanes::new(self.lanes)));
+        if let Some(lane) = alone {
+            return Ok(WriteWay::Alone(Alone { writes: self, runtime, lane }));
+        }
+        // Made while no lock is held.
+        let value = value.to_encoded()?;
+        let (waiter, answer) = Waiter::new(self.context.clock.precise().after(self.context.deadline));
+        let (key, write) = (key.to_owned_key(), write.clone());
+        let waiting = WaitingWrite { hash, key, value, write, waiter };
+        let mut by_runtime = self.by_runtime();
+        let lanes = by_runtime.get_or_make(runtime.id(), || Lanes::new(self.lanes));
+        if let Some(lane) = try_alone(lanes) {
+            drop(by_runtime);
+            return Ok(WriteWay::Alone(Alone { writes: self, runtime, lane }));
+        }
+        let number = lanes.of(hash);
+        lanes.lane(number).push(Waiting::Write(waiting));
+        Ok(WriteWay::Together(answer))
+    }
+
+    /// What a write of these keys has to wait for, if there is anything.
+    pub(super) fn turn(&self, keys: &[Key<'_>]) -> Option<Turn> {
+        self.turn_of(|lanes, until| {
+            let hashes: Vec<_> = keys.iter().map(|key| self.hasher.hash_one(key)).collect();
+            lanes.turns(&hashes, until)
+        })
+    }
+
+    /// What comes behind all that is under way and waits now.
+    pub(super) fn turn_behind_all(&self) -> Option<Turn> {
+        self.turn_of(Lanes::turns_behind_all)
+    }
+
+    fn turn_of(&self, take: impl FnOnce(&mut Lanes, Tick) -> Vec<Answer<Done>>) -> Option<Turn> {
+        if self.in_use.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let runtime = Handle::try_current().ok()?;
+        let until = self.context.clock.precise().after(self.context.deadline);
+        let mut by_runtime = self.by_runtime();
+        let turns = take(by_runtime.get(runtime.id())?, until);
+        (!turns.is_empty()).then_some(Turn(turns))
+    }
+
+    /// Who travels next in this lane, without those who have left.
+    fn board(&self, runtime: runtime::Id, lane: usize, boarding: &mut Vec<WaitingWrite>) -> Next {
+        let next = {
+            let mut by_runtime = self.by_runtime();
+            let Some(lanes) = by_runtime.get(runtime) else { return Next::Nobody };
+            let next = lanes.lane(lane).next(boarding, self.most_keys, self.most_bytes);
+            if matches!(next, Next::Nobody) {
+                self.leave();
+            }
+            next
+        };
+        boarding.retain(|waiting| !waiting.waiter.is_gone());
+        next
+    }
+
+    /// A lane is free again.
+    fn leave(&self) {
+        if self.in_use.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.became_idle.notify_waiters();
+        }
+    }
+
+    async fn carry(&self, boarded: &mut Vec<WaitingWrite>, expire: impl Fn(Tick) -> Tick) {
+        self.context.counters.count(Counter::Batches);
+        self.context.counters.add(Counter::Batched, boarded.len() as u64);
+        let (items, mut travellers): (Vec<_>, Vec<_>) = boarded
+            .drain(..)
+            .map(|waiting| ((waiting.key, waiting.value, waiting.write), waiting.waiter))
+            .unzip();
+        let items: Vec<_> = items
+            .iter()
+            .map(|(key, value, write)| (key.as_key(), value.as_new_entry(), write.clone()))
+            .collect();
+        let trip = self.below.set_many(&items);
+        let outcome = carry(&self.context, trip, &mut travellers, expire).await;
+        hand_out(&mut travellers, outcome);
+    }
+
+    /// Lets the lane stand still until the write whose turn it is has ended.
+    async fn let_through(&self, mut turn: WaitingTurn, expire: impl Fn(Tick) -> Tick) {
+        let (done, ended) = oneshot::channel();
+        turn.waiter.tell(Ok(done));
+        let ended = async {
+            // It never sends; that it is dropped is the word.
+            drop(ended.await);
+            Ok(())
+        };
+        // Without timers its caller cannot go on either.
+        drop(carry::<(), Done>(&self.context, ended, &mut [], expire).await);
+    }
+
+    fn expire_waiting(&self, runtime: runtime::Id, lane: usize, now: Tick) -> Tick {
+        let mut by_runtime = self.by_runtime();
+        let Some(lanes) = by_runtime.get(runtime) else { return Tick::NEVER };
+        lanes.lane(lane).expire(now, self.context.deadline)
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.by_runtime().all().map(Lanes::waiting).sum()
+    }
+
+    /// Ends when nothing is under way.
+    pub(super) async fn idle(&self) {
+        loop {
+            let mut became_idle = std::pin::pin!(self.became_idle.notified());
+            became_idle.as_mut().enable();
+            if self.in_use.load(Ordering::Relaxed) == 0 {
+                return;
+            }
+            became_idle.await;
+        }
+    }
+
+    fn by_runtime(&self) -> MutexGuard<'_, ByRuntime<Lanes>> {
+        self.by_runtime.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Turn {
+    /// Ends when all that was before is done. What comes behind waits until the
+    /// answer is dropped.
+    pub(super) async fn granted(self) -> Result<Vec<Done>> {
+        let mut granted = Vec::with_capacity(self.0.len());
+        for turn in self.0 {
+            granted.push(answer(turn).await?);
+        }
+        Ok(granted)
+    }
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        let is_awaited = {
+            let mut by_runtime = self.writes.by_runtime();
+            let Some(lanes) = by_runtime.get(self.runtime.id()) else { return };
+            let lane = lanes.lane(self.lane);
+            let is_awaited = lane.is_awaited();
+            if !is_awaited {
+                lane.abandon();
+                self.writes.leave();
+            }
+            is_awaited
+        };
+        if is_awaited {
+            Carrier::start(self.writes, &self.runtime, self.lane);
+        }
+    }
+}
+
+/// The task that makes one trip after the other in a lane, until nobody waits.
+struct Carrier {
+    writes: Arc<Writes>,
+    runtime: runtime::Id,
+    lane: usize,
+    ended: bool,
+}
+
+impl Carrier {
+    /// The lane is in use. No lock is held: a runtime that has been shut down
+    /// drops the task at once.
+    fn start(writes: &Arc<Writes>, runtime: &Handle, lane: usize) {
+        let carrier = Self { writes: Arc::clone(writes), runtime: runtime.id(), lane, ended: false };
+        writes.context.tasks.spawn_on(carrier.run(), runtime);
+    }
+
+    async fn run(mut self) {
+        let mut boarded = Vec::new();
+        loop {
+            behind_all_others().await;
+            let expire = |now| self.writes.expire_waiting(self.runtime, self.lane, now);
+            match self.writes.board(self.runtime, self.lane, &mut boarded) {
+                Next::Nobody => break,
+                Next::Writes if boarded.is_empty() => {}
+                Next::Writes => self.writes.carry(&mut boarded, expire).await,
+                Next::Turn(turn) => self.writes.let_through(turn, expire).await,
+            }
+        }
+        self.ended = true;
+    }
+}
+
+/// If the runtime is shut down, those who wait on it learn of it; if the store
+/// panicked, another task goes on.
+impl Drop for Carrier {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let successor = Handle::try_current().ok().filter(|_| std::thread::panicking());
+        let abandoned = {
+            let mut by_runtime = self.writes.by_runtime();
+            let Some(lanes) = by_runtime.get(self.runtime) else { return };
+            let lane: &mut Lane = lanes.lane(self.lane);
+            if successor.is_some() && lane.is_awaited() {
+                None
+            } else {
+                self.writes.leave();
+                Some(lane.abandon())
+            }
+        };
+        match (abandoned, successor) {
+            (None, Some(runtime)) => Self::start(&self.writes, &runtime, self.lane),
+            (abandoned, _) => drop(abandoned),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! How old a replica's data is, from positions in its leader's writes.
+
+use std::collections::VecDeque;
+
+use crate::clock::Tick;
+
+/// Where the leader was, and when.
+#[derive(Debug, Default)]
+pub(super) struct Positions {
+    /// Rising positions, each with the last time at which the leader had got
+    /// at least so far and we asked.
+    samples: VecDeque<(u64, Tick)>,
+}
+
+/// More are not kept: a replica that is further behind is as old as it was.
+const MOST: usize = 256;
+
+impl Positions {
+    /// The leader was at this position when it was asked after `asked`. One
+    /// that has gone back is another leader, or the same one without its data.
+    pub(super) fn leader_at(&mut self, position: u64, asked: Tick) {
+        match self.samples.back_mut() {
+            Some((last, at)) if *last == position => *at = asked.max(*at),
+            Some((last, _)) if *last > position => {
+                self.samples.clear();
+                self.samples.push_back((position, asked));
+            }
+            _ => self.samples.push_back((position, asked)),
+        }
+        if self.samples.len() > MOST {
+            self.samples.pop_front();
+        }
+    }
+
+    /// The leader did not answer: as far as is known it is where it was.
+    pub(super) fn leader_silent(&mut self, asked: Tick) {
+        if let Some((_, at)) = self.samples.back_mut() {
+            *at = asked.max(*at);
+        }
+    }
+
+    /// From when on a replica at this position may lack writes: it has all
+    /// that the leader had then.
+    pub(super) fn reached(&self, position: u64) -> Option<Tick> {
+        let reached = self.samples.partition_point(|(sample, _)| *sample <= position);
+        let (_, at) = self.samples.get(reached.checked_sub(1)?)?;
+        Some(*at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Tick {
+        Tick::from_nanos(seconds * 1_000_000_000)
+    }
+
+    #[test]
+    fn a_replica_is_as_old_as_the_last_position_that_it_has_reached() {
+        let mut positions = Positions::default();
+        assert_eq!(positions.reached(7), None);
+        positions.leader_at(10, at(1));
+        positions.leader_at(10, at(2));
+        positions.leader_at(30, at(3));
+        positions.leader_at(40, at(4));
+        assert_eq!(positions.reached(9), None);
+        assert_eq!(positions.reached(10), Some(at(2)));
+        assert_eq!(positions.reached(39), Some(at(3)));
+        assert_eq!(positions.reached(50), Some(at(4)));
+    }
+
+    #[test]
+    fn behind_a_silent_leader_whoever_has_everything_does_not_age() {
+        let mut positions = Positions::default();
+        positions.leader_silent(at(1));
+        assert_eq!(positions.reached(0), None);
+        positions.leader_at(10, at(2));
+        positions.leader_at(20, at(3));
+        positions.leader_silent(at(9));
+        assert_eq!(positions.reached(20), Some(at(9)));
+        assert_eq!(positions.reached(19), Some(at(2)));
+    }
+
+    #[test]
+    fn a_leader_that_has_gone_back_begins_anew() {
+        let mut positions = Positions::default();
+        positions.leader_at(100, at(1));
+        positions.leader_at(5, at(2));
+        assert_eq!(positions.reached(4), None);
+        assert_eq!(positions.reached(5), Some(at(2)));
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let mut positions = Positions::default();
+        (0..10_000).for_each(|step| positions.leader_at(step, at(step)));
+        assert_eq!(positions.samples.len(), MOST);
+        assert_eq!(positions.reached(9_999), Some(at(9_999)));
+        assert_eq!(positions.reached(0), None);
+    }
+}
