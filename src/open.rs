@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cache_core::{
-    Cache, ClearScope, Clock, CodecChoice, Context, DjangoSpelling, Error, ErrorKind, Format, KeyCheck,
-    Opened, Operation, Shared, Trip, TripSettings, has_prefix,
+    AsyncCache, Batching, Cache, ClearScope, Clock, CodecChoice, Context, DjangoSpelling, Error, ErrorKind,
+    Format, KeyCheck, OnDecodeError, Opened, Operation, Routing, Shared, Trip, TripSettings, has_prefix,
 };
 
 use crate::config::{Alias, AliasTable, BackendTables, Note, Problems, check_alias, in_django_words, quoted};
@@ -141,21 +141,18 @@ async fn open(
     context.shared = shared.clone();
     context.deadline = alias.deadline.unwrap_or(context.deadline);
 
-    let (store, deadline) = match found.backend.open(alias.settings, &context).await? {
+    let (store, deadline) = match found.backend.open(alias.settings.clone(), &context).await? {
         Opened::Local(store) => (store, alias.deadline),
-        Opened::Remote { leader, replicas } if replicas.is_empty() => {
+        Opened::Remote { leader, replicas } => {
             if is_django {
                 warn_of_django_s_bytes(name);
             }
-            let settings = TripSettings::new(name, context.deadline, Arc::clone(clock))
-                .counters(context.counters.clone())
-                .timer(Arc::clone(&context.timer));
-            (Arc::new(Trip::new(leader, settings)) as Arc<_>, Some(context.deadline))
+            (layered(leader, replicas, &alias, &context), Some(context.deadline))
         }
         _ => {
             return Err(Error::new(
                 ErrorKind::Config,
-                "read replicas are not supported yet: give one `location`",
+                "the backend opens stores of a kind that is not known",
             ));
         }
     };
@@ -182,6 +179,39 @@ async fn open(
         builder = builder.key_function(Arc::clone(function));
     }
     Ok(builder.build())
+}
+
+/// The layers of a store elsewhere: over each server a trip, and where it gains
+/// by it batching; over several servers routing.
+fn layered(
+    leader: Arc<dyn AsyncCache>,
+    replicas: Vec<Arc<dyn AsyncCache>>,
+    alias: &Alias,
+    context: &Context,
+) -> Arc<dyn AsyncCache> {
+    let server = |store: Arc<dyn AsyncCache>, context: &Context| -> Arc<dyn AsyncCache> {
+        let capabilities = store.capabilities();
+        let gathers =
+            [capabilities.read_batch, capabilities.write_batch].iter().any(|batch| batch.gather.is_some());
+        let trip = Arc::new(Trip::new(store, TripSettings::of(context)));
+        if !alias.batching || !gathers {
+            return trip;
+        }
+        let batching = Batching::new(trip, context);
+        // What is no value must not become a miss just because others read too.
+        Arc::new(if alias.on_decode_error == OnDecodeError::Error {
+            batching.of_writes_only()
+        } else {
+            batching
+        })
+    };
+    let leader = server(leader, context);
+    if replicas.is_empty() {
+        return leader;
+    }
+    let of_replica = context.of_replica();
+    let replicas = replicas.into_iter().map(|store| server(store, &of_replica)).collect();
+    Arc::new(Routing::new(leader, replicas, alias.routing, context))
 }
 
 fn key_check(alias: &Alias, registry: &Registry) -> Result<KeyCheck, String> {

@@ -437,15 +437,6 @@ async fn registered_names_that_clash() {
 }
 
 #[tokio::test]
-async fn replicas_before_there_is_routing() {
-    refused(
-        Caches::builder().backend_named("remote", Unopened).alias("default", AliasSettings::new("remote")),
-        "alias `default`: read replicas are not supported yet: give one `location`",
-    )
-    .await;
-}
-
-#[tokio::test]
 async fn an_alias_that_there_is_not() {
     let caches = toml("[caches.pages]\nbackend = 'mem'").open().await.expect("it is fine");
     let message = |alias| caches.get(alias).expect_err("there is none").to_string();

@@ -48,9 +48,31 @@ async fn bad_locations() {
         "alias `default`: `location` is missing: where the server is, such as `redis://127.0.0.1:6379/0`",
     )
     .await;
-    let replicas = "alias `default`: read replicas are not supported yet: give one `location`, the leader (a `;` or \
-                    `,` in it begins another one; in a password it is written `%3B` or `%2C`)";
-    refused(at(&format!("redis://:{PASSWORD}@a;redis://b"), ""), replicas).await;
+}
+
+#[tokio::test]
+async fn bad_locations_of_many() {
+    let separators = "a `;` or `,` begins another location; in a password it is written `%3B` or `%2C`";
+    for (location, which, problem) in [
+        ("'redis://a;http://b'", "replica 1", "its scheme is not known; "),
+        ("['redis://a', 'redis://b', 'redis://c:0']", "replica 2", "its port is no number from 1 to 65535"),
+        (
+            "['unix:relative', 'redis://b']",
+            "the first, the leader",
+            "the path of the socket has to be absolute: `unix:/path`",
+        ),
+        // A password with a separator in it.
+        ("'redis://:hunter,2@a'", "the first, the leader", "it names no host; "),
+    ] {
+        let builder =
+            Caches::builder().toml(&format!("[caches.default]\nbackend = 'redis'\nlocation = {location}"));
+        let error = builder.open().await.expect_err("it cannot be used");
+        let text = error.to_string();
+        let begins =
+            format!("configuration: alias `default`: `location` ({which}) cannot be used: {problem}");
+        assert!(text.contains(&begins) && text.ends_with(&format!(" ({separators})")), "{text}");
+        assert!(!text.contains("hunter"), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cache_core::{Backend, Context, DjangoSpelling, Opened, Result, Setting, Settings};
+use cache_core::{AsyncCache, Backend, Context, DjangoSpelling, Opened, Result, Setting, Settings};
 
 use crate::django::DJANGO;
-use crate::settings::{OPTIONS, RedisSettings, place};
+use crate::settings::{OPTIONS, Part, RedisSettings, config, place};
 use crate::store::RedisStore;
 
 /// Opens [`RedisStore`]s, under the name `redis`.
@@ -34,11 +34,16 @@ impl Backend for RedisBackend {
     }
 
     fn check(&self, settings: &Settings) -> Result<()> {
-        RedisSettings::new(settings).map(drop)
+        RedisSettings::each(settings).map(drop)
     }
 
     async fn open(&self, settings: Settings, context: &Context) -> Result<Opened> {
-        let leader = Arc::new(RedisStore::open(&settings, context)?);
-        Ok(Opened::Remote { leader, replicas: Vec::new() })
+        let of_replica = context.of_replica();
+        let mut stores = RedisSettings::each(&settings)?.into_iter().map(|settings| {
+            let context = if settings.part == Part::Replica { &of_replica } else { context };
+            Arc::new(RedisStore::with(settings, context)) as Arc<dyn AsyncCache>
+        });
+        let Some(leader) = stores.next() else { return Err(config("`location` is missing")) };
+        Ok(Opened::Remote { leader, replicas: stores.collect() })
     }
 }

@@ -1,7 +1,7 @@
 //! What is sent to a server: a command, its parts borrowed from the caller.
 
 use bytes::Bytes;
-use cache_core::{Key, Life};
+use cache_core::Key;
 use smallvec::{SmallVec, smallvec};
 
 use crate::life::Expiry;
@@ -43,14 +43,14 @@ impl<'a> Command<'a> {
 
     /// `SET`, with the life in the same command: no entry is ever without the
     /// life that it should have.
-    pub(crate) fn set(key: Key<'a>, value: Arg<'a>, life: Life, when: If) -> Self {
+    pub(crate) fn set(key: Key<'a>, value: Arg<'a>, life: Expiry, when: If) -> Self {
         let mut args = smallvec![Arg::Key(key), value];
         match when {
             If::Always => {}
             If::Absent => args.push(Arg::Word("NX")),
             If::Present => args.push(Arg::Word("XX")),
         }
-        if let Expiry::After(milliseconds) = Expiry::of(life) {
+        if let Expiry::After(milliseconds) = life {
             args.push(Arg::Word("PX"));
             args.push(Arg::Integer(milliseconds));
         }
@@ -82,11 +82,14 @@ impl<'a> Command<'a> {
     pub(crate) fn script(
         name: &'static str,
         script: &'static str,
-        key: Key<'a>,
-        script_args: &[Arg<'a>],
+        keys: impl IntoIterator<Item = Key<'a>, IntoIter: ExactSizeIterator>,
+        script_args: impl IntoIterator<Item = Arg<'a>>,
     ) -> Self {
-        let mut args = smallvec![Arg::Word(script), Arg::Integer(1), Arg::Key(key)];
-        args.extend(script_args.iter().cloned());
+        let keys = keys.into_iter();
+        let count = i64::try_from(keys.len()).unwrap_or(i64::MAX);
+        let mut args = smallvec![Arg::Word(script), Arg::Integer(count)];
+        args.extend(keys.map(Arg::Key));
+        args.extend(script_args);
         Self { name, args }
     }
 
@@ -103,6 +106,10 @@ impl<'a> Command<'a> {
 
     pub(crate) fn ping() -> Self {
         Self { name: "PING", args: smallvec![] }
+    }
+
+    pub(crate) fn info_of_replication() -> Self {
+        Self { name: "INFO", args: smallvec![Arg::Word("replication")] }
     }
 
     #[cfg(feature = "redis-rs")]

@@ -1,16 +1,16 @@
 //! How Django spells the settings of a Redis.
 
-use cache_core::DjangoEffect::{Ignored, Means, Refused, Within};
+use cache_core::DjangoEffect::{Ignored, Means, Only, Refused, Within};
 use cache_core::{DjangoEffect, DjangoOption, DjangoSpelling};
 
 /// Django's own backend, whose table also says what the parameters of a URL
 /// mean, and django-redis. The server bounds itself, so that neither has a
 /// default to keep.
 ///
-/// What an option is set to is not looked at. So each is refused that with some
-/// value says whom to trust, where entries go or how they are written, or that
-/// failures do not show. Ignored are those that tune the client or the server's
-/// memory.
+/// But for `CLIENT_CLASS`, what an option is set to is not looked at. So each is
+/// refused that with some value says whom to trust, where entries go or how they
+/// are written, or that failures do not show. Ignored are those that tune the
+/// client or the server's memory.
 pub(crate) const DJANGO: &[DjangoSpelling] = &[
     DjangoSpelling::new("django.core.cache.backends.redis.RedisCache").options(REDIS_PY),
     DjangoSpelling::new("django_redis.cache.RedisCache").options(DJANGO_REDIS),
@@ -134,8 +134,10 @@ const DJANGO_REDIS: &[DjangoOption] = &[
     // `DefaultClient` stands in nearly every project.
     DjangoOption::new(
         "CLIENT_CLASS",
-        Ignored(
-            "it is as with `DefaultClient`: writes go to the first server of `LOCATION`, and there are no shards",
+        Only(
+            &["django_redis.client.DefaultClient", "django_redis.client.default.DefaultClient"],
+            "take it out: writes go to the first server of `LOCATION` and reads to the others, as with \
+             `DefaultClient`; shards are not supported yet, and of a herd `aget_or_set` lets one load",
         ),
     ),
     DjangoOption::new("USERNAME", Means("username")),

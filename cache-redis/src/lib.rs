@@ -71,6 +71,7 @@ mod life;
 mod live;
 mod location;
 mod pool;
+mod replication;
 mod reply;
 mod script;
 mod secret;
@@ -80,6 +81,7 @@ mod slot;
 mod store;
 mod tls;
 mod turns;
+mod written;
 
 pub use backend::RedisBackend;
 pub use store::RedisStore;

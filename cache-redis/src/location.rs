@@ -55,10 +55,14 @@ const UNIX_SCHEMES: &[&str] = &["unix", "redis+unix", "redis+socket", "valkey+un
 /// Schemes of what is known and cannot be done here.
 const NOT_YET: &[&str] = &["redis+sentinel", "redis-sentinel", "redis+cluster", "redis-cluster", "sentinel"];
 
-/// The locations that a list spells; as in Django one text may hold several,
-/// with `;` or `,` between them.
-pub(crate) fn each(locations: &[String]) -> impl Iterator<Item = &str> {
-    locations.iter().flat_map(|text| text.split([';', ','])).map(str::trim).filter(|text| !text.is_empty())
+/// The locations that a setting spells: those of a list, or, as in Django, of
+/// one text with `;` or `,` between them.
+pub(crate) fn each(locations: &[String]) -> Vec<&str> {
+    let texts: Vec<_> = match locations {
+        [text] => text.split([';', ',']).collect(),
+        texts => texts.iter().map(String::as_str).collect(),
+    };
+    texts.into_iter().map(str::trim).filter(|text| !text.is_empty()).collect()
 }
 
 impl Location {

@@ -95,6 +95,34 @@ impl Reply {
         }
     }
 
+    /// Of a command that answers text of its own.
+    pub(crate) fn value(self) -> Result<Bytes, Failure> {
+        match self {
+            Self::Value(bytes) => Ok(bytes),
+            other => Err(other.failure()),
+        }
+    }
+
+    /// Of the script that writes so many entries: one answer for all, or one
+    /// for each. What all were refused with is the failure of the whole.
+    pub(crate) fn writes(self, count: usize) -> Result<Vec<Result<bool, ServerError>>, Failure> {
+        let answers = match self {
+            Self::Integer(1) => return Ok(vec![Ok(true); count]),
+            Self::Array(answers) if answers.len() == count => answers,
+            other => return Err(other.failure()),
+        };
+        let outcome = |answer: Self| match answer.truth() {
+            Ok(written) => Ok(Ok(written)),
+            Err(Failure::Refused(error)) => Ok(Err(error)),
+            Err(Failure::Misfit) => Err(Failure::Misfit),
+        };
+        let outcomes = answers.into_iter().map(outcome).collect::<Result<Vec<_>, _>>()?;
+        match outcomes.first() {
+            Some(Err(error)) if outcomes.iter().all(Result::is_err) => Err(Failure::Refused(*error)),
+            _ => Ok(outcomes),
+        }
+    }
+
     /// Of a script that answers a number as text, lest Lua rounds it.
     pub(crate) fn number_as_text(self) -> Result<Option<i64>, Failure> {
         match self {

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use cache_core::{Key, Life, Token};
 
-use crate::command::{Arg, Command};
+use crate::command::{Arg, Command, If};
 use crate::life::Expiry;
 
 /// A script and the digest by which a server that has seen it knows it.
@@ -65,15 +65,41 @@ return 1"
 pub(crate) static UNLINK_IF_UNCHANGED: Script =
     script!(concat!(same!(), "return redis.call('UNLINK', KEYS[1])"));
 
+/// Writes many entries, each with a life of its own, all under one condition.
+/// Answers 1 if all of them were written, else for each 1, 0, or its error.
+pub(crate) static SET_MANY: Script = script!(
+    "local when, all, answers = ARGV[1], true, {}
+for i, key in ipairs(KEYS) do
+  local value, life, done = ARGV[2 * i], ARGV[2 * i + 1]
+  if when == '' then
+    if life == '' then done = redis.pcall('SET', key, value)
+    else done = redis.pcall('SET', key, value, 'PX', life) end
+  elseif life == '' then done = redis.pcall('SET', key, value, when)
+  else done = redis.pcall('SET', key, value, 'PX', life, when) end
+  if done and done.ok then answers[i] = 1
+  else answers[i], all = done or 0, false end
+end
+return all and 1 or answers"
+);
+
 impl Script {
     /// The script by its digest.
     pub(crate) fn by_digest<'a>(&'static self, key: Key<'a>, args: &[Arg<'a>]) -> Command<'a> {
-        Command::script("EVALSHA", &self.digest, key, args)
+        Command::script("EVALSHA", &self.digest, [key], args.iter().cloned())
     }
 
     /// The script by its text, which the server keeps from then on.
     pub(crate) fn by_text<'a>(&'static self, key: Key<'a>, args: &[Arg<'a>]) -> Command<'a> {
-        Command::script("EVAL", self.text, key, args)
+        Command::script("EVAL", self.text, [key], args.iter().cloned())
+    }
+
+    /// The script by its text, of many keys.
+    pub(crate) fn of_many<'a>(
+        &'static self,
+        keys: &[Key<'a>],
+        args: impl IntoIterator<Item = Arg<'a>>,
+    ) -> Command<'a> {
+        Command::script("EVAL", self.text, keys.iter().copied(), args)
     }
 }
 
@@ -91,9 +117,26 @@ pub(crate) fn token_args(token: &Token) -> [Arg<'static>; 2] {
 /// What [`SET_IF_UNCHANGED`] is told.
 pub(crate) fn set_args(token: &Token, value: Arg<'static>, life: Life) -> [Arg<'static>; 4] {
     let [kind, found] = token_args(token);
-    let life = match Expiry::of(life) {
+    [kind, found, value, life_arg(Expiry::of(life))]
+}
+
+/// What [`SET_MANY`] is told.
+pub(crate) fn set_many_args<'a>(
+    when: If,
+    values: impl IntoIterator<Item = (Arg<'a>, Expiry)>,
+) -> impl IntoIterator<Item = Arg<'a>> {
+    let word = match when {
+        If::Always => "",
+        If::Absent => "NX",
+        If::Present => "XX",
+    };
+    let items = values.into_iter().flat_map(|(value, life)| [value, life_arg(life)]);
+    std::iter::once(Arg::Word(word)).chain(items)
+}
+
+fn life_arg(life: Expiry) -> Arg<'static> {
+    match life {
         Expiry::Never => Arg::Word(""),
         Expiry::After(milliseconds) => Arg::Integer(milliseconds),
-    };
-    [kind, found, value, life]
+    }
 }

@@ -87,18 +87,48 @@ pub(crate) struct RedisSettings {
     pub(crate) connect_deadline: Duration,
     pub(crate) max_in_flight: u32,
     pub(crate) max_waiting: usize,
+    pub(crate) part: Part,
     /// What stands in the location and has no effect, and why.
     pub(crate) ignored: Vec<String>,
 }
 
+/// What a server is among those of an alias.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Alone,
+    Leader,
+    Replica,
+}
+
 impl RedisSettings {
-    /// Reads a location and options that were checked by the table.
+    /// Reads options that were checked by the table, once for each location.
     ///
     /// # Errors
     ///
     /// [`Config`](ErrorKind::Config), naming the setting and never a value.
-    pub(crate) fn new(settings: &Settings) -> Result<Self> {
-        let location = only_location(settings)?;
+    pub(crate) fn each(settings: &Settings) -> Result<Vec<Self>> {
+        let locations = location::each(settings.location());
+        let count = locations.len();
+        if count == 0 {
+            return Err(config(
+                "`location` is missing: where the server is, such as `redis://127.0.0.1:6379/0`",
+            ));
+        }
+        let place = |(number, text): (usize, &str)| {
+            let (part, told) = match (count, number) {
+                (1, _) => (Part::Alone, String::new()),
+                (_, 0) => (Part::Leader, " (the first, the leader)".to_owned()),
+                _ => (Part::Replica, format!(" (replica {number})")),
+            };
+            let location = Location::parse(text).map_err(|problem| {
+                config(format!("`location`{told} cannot be used: {problem}{}", separators(count)))
+            })?;
+            Self::of_location(settings, location, part)
+        };
+        locations.into_iter().enumerate().map(place).collect()
+    }
+
+    fn of_location(settings: &Settings, location: Location, part: Part) -> Result<Self> {
         let (settings, ignored) = with_parameters(settings.clone(), &location)?;
         let tls = Self::tls(&settings, &location)?;
         Ok(Self {
@@ -114,6 +144,7 @@ impl RedisSettings {
             connect_deadline: settings.duration("connect_deadline").unwrap_or(Duration::from_secs(1)),
             max_in_flight: number(&settings, "max_in_flight", MAX_IN_FLIGHT),
             max_waiting: number(&settings, "max_waiting", 10_000),
+            part,
             ignored,
         })
     }
@@ -131,26 +162,21 @@ impl RedisSettings {
     }
 }
 
-/// What tells the place of these settings from every other; for a location
-/// that cannot be read, nothing does.
+/// What tells the place of these settings from every other, which is that of
+/// the leader; for a location that cannot be read, nothing does.
 pub(crate) fn place(settings: &Settings) -> Option<String> {
-    let location = only_location(settings).ok()?;
-    let database = database(settings, &location);
-    Some(format!("{}/{database}", location.address))
+    let leader = Location::parse(location::each(settings.location()).first()?).ok()?;
+    let database = database(settings, &leader);
+    Some(format!("{}/{database}", leader.address))
 }
 
-fn only_location(settings: &Settings) -> Result<Location> {
-    let mut locations = location::each(settings.location());
-    let Some(first) = locations.next() else {
-        return Err(config("`location` is missing: where the server is, such as `redis://127.0.0.1:6379/0`"));
-    };
-    if locations.next().is_some() {
-        return Err(config(
-            "read replicas are not supported yet: give one `location`, the leader (a `;` or `,` in it begins \
-             another one; in a password it is written `%3B` or `%2C`)",
-        ));
+/// What may be behind a location that cannot be read, where there are several.
+fn separators(count: usize) -> &'static str {
+    if count == 1 {
+        ""
+    } else {
+        " (a `;` or `,` begins another location; in a password it is written `%3B` or `%2C`)"
     }
-    Location::parse(first).map_err(|problem| config(format!("`location` cannot be used: {problem}")))
 }
 
 /// The settings, with what stands behind the question mark of the location. As
@@ -169,7 +195,7 @@ fn with_parameters(mut settings: Settings, location: &Location) -> Result<(Setti
                 ignored.push(format!("`{name}` in `location` has no effect: {reason}"));
                 continue;
             }
-            (None, Some(DjangoEffect::Refused(sentence))) => {
+            (None, Some(DjangoEffect::Refused(sentence) | DjangoEffect::Only(_, sentence))) => {
                 return Err(config(format!("`{name}` in `location`: {sentence}")));
             }
             _ => return Err(unknown_parameter()),

@@ -5,19 +5,22 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cache_core::{
-    AsyncCache, Batch, Capabilities, Context, Error, ErrorKind, Found, Incr, Key, Life, NewEntry, Ping, Read,
-    Result, Scope, Settings, Token, When, Write,
+    AsyncCache, Batch, Capabilities, Context, Error, ErrorKind, Found, Gather, Incr, Key, Lag, Life,
+    NewEntry, Ping, Read, Result, Scope, Settings, Token, When, Write,
 };
-use futures::future::join_all;
+use futures::future::{join, join_all};
 
 use crate::clear;
 use crate::command::{Arg, Command, If};
+use crate::driver::Driver;
 use crate::life::{Expiry, of_pttl};
 use crate::pool::Pool;
+use crate::replication;
 use crate::reply::{Content, Failure, Reply};
 use crate::script::{self, INCR, PERSIST, SET_IF_UNCHANGED, UNLINK_IF_UNCHANGED};
 use crate::server_error::ServerError;
-use crate::settings::RedisSettings;
+use crate::settings::{Part, RedisSettings, config};
+use crate::written::Written;
 
 /// A store on one server of Redis or Valkey.
 ///
@@ -25,11 +28,16 @@ use crate::settings::RedisSettings;
 /// the server is down. Nothing is sent twice.
 pub struct RedisStore {
     pool: Pool,
+    driver: Driver,
+    part: Part,
     context: Context,
 }
 
 /// How many keys travel in one command.
 const BATCH: usize = 1_000;
+
+/// Measured against one and four trips, and 32 to 512 keys.
+const GATHERED_READS: Gather = Gather::new(2, 128);
 
 /// How long commands under way may take to end once the store is closed.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
@@ -43,7 +51,9 @@ impl RedisStore {
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) where the settings cannot be used.
+    /// [`Config`](ErrorKind::Config) where the settings cannot be used, or name
+    /// more than one location: [`RedisBackend`](crate::RedisBackend) opens
+    /// replicas.
     ///
     /// ```
     /// use cache_core::{Context, Settings};
@@ -55,12 +65,34 @@ impl RedisStore {
     /// # Ok::<(), cache_core::Error>(())
     /// ```
     pub fn open(settings: &Settings, context: &Context) -> Result<Self> {
-        let mut settings = RedisSettings::new(settings)?;
+        let mut each = RedisSettings::each(settings)?.into_iter();
+        match (each.next(), each.next()) {
+            (Some(only), None) => Ok(Self::with(only, context)),
+            _ => Err(config("a store is on one server: `RedisBackend` opens a leader with its replicas")),
+        }
+    }
+
+    pub(crate) fn with(mut settings: RedisSettings, context: &Context) -> Self {
         settings.target.max_value_bytes = context.max_value_bytes;
         for note in &settings.ignored {
             tracing::warn!(target: "cache::config", alias = &*context.alias, "{note}");
         }
-        Ok(Self { pool: Pool::new(&settings, context), context: context.clone() })
+        Self {
+            pool: Pool::new(&settings, context),
+            driver: settings.driver,
+            part: settings.part,
+            context: context.clone(),
+        }
+    }
+
+    /// Whether the server is ready, and where it is in the leader's writes.
+    async fn ask_position(&self) -> Result<(std::result::Result<(), ServerError>, Lag)> {
+        let slot = self.pool.slot(0);
+        let (ping, info) = (Command::ping(), Command::info_of_replication());
+        let (answer, told) = join(slot.try_ask(&ping, Reply::done), slot.try_ask(&info, Reply::value)).await;
+        // Whom an ACL or a proxy keeps from asking cannot tell.
+        let lag = told?.map_or(Lag::Unknown, |text| replication::position(&text, self.part));
+        Ok((answer?, lag))
     }
 
     async fn set_unchanged(
@@ -102,8 +134,8 @@ impl AsyncCache for RedisStore {
             .tokens(true)
             .atomic_move(true)
             .clear_prefix(true)
-            .read_batch(Batch::new(BATCH))
-            .write_batch(Batch::new(BATCH))
+            .read_batch(Batch::new(BATCH).gathering(GATHERED_READS))
+            .write_batch(Batch::new(BATCH).gathering(self.driver.gathered_writes()))
     }
 
     async fn aget(&self, key: &Key<'_>, read: Read) -> Result<Option<Found>> {
@@ -125,7 +157,7 @@ impl AsyncCache for RedisStore {
             When::Present => If::Present,
             When::Unchanged(token) => return self.set_unchanged(*key, value, write.life, token).await,
         };
-        let command = Command::set(*key, value_arg(value)?, write.life, when);
+        let command = Command::set(*key, value_arg(value)?, Expiry::of(write.life), when);
         self.pool.of(key).ask(&command, reading_of(when)).await
     }
 
@@ -187,33 +219,15 @@ impl AsyncCache for RedisStore {
         let groups = self.pool.grouped(items.iter().map(|(key, ..)| *key));
         let asked = groups.iter().enumerate().filter(|(_, positions)| !positions.is_empty());
         let answers = join_all(asked.map(async |(slot, positions)| {
-            // What cannot be encoded fails alone.
-            let (mut sent, mut commands, mut readings) = (Vec::new(), Vec::new(), Vec::new());
-            let mut refused = Vec::new();
-            for position in positions {
-                let (key, value, write) = &items[*position];
-                match write_command(*key, value, write) {
-                    Ok((command, reading)) => {
-                        sent.push(*position);
-                        commands.push(command);
-                        readings.push(reading);
-                    }
-                    Err(error) => refused.push((*position, error)),
-                }
-            }
-            let answered = if commands.is_empty() {
-                Ok(Vec::new())
-            } else {
-                self.pool.slot(slot).ask_many(&commands, |at, reply| readings[at](reply)).await
-            };
-            (sent, refused, answered)
+            let written = Written::new(items, positions, self.driver.sets_in_a_script());
+            (
+                self.pool.slot(slot).ask_many(&written.commands, |at, reply| written.read(at, reply)).await,
+                written,
+            )
         }));
         let mut outcomes = unanswered(items.len());
-        for (sent, refused, answered) in answers.await {
-            for (position, error) in refused {
-                outcomes[position] = Err(error);
-            }
-            place(&mut outcomes, &sent, answered, |outcome| outcome);
+        for (answered, written) in answers.await {
+            written.place(answered, &mut outcomes);
         }
         Ok(outcomes)
     }
@@ -235,9 +249,12 @@ impl AsyncCache for RedisStore {
 
     async fn aping(&self) -> Result<Ping> {
         let began = self.context.clock.precise();
-        let outcome = self.pool.slot(0).try_ask(&Command::ping(), Reply::done).await?;
-        let ping = Ping::new(self.context.clock.precise().since(began));
-        match outcome {
+        let (answer, lag) = match self.part {
+            Part::Alone => (self.pool.slot(0).try_ask(&Command::ping(), Reply::done).await?, Lag::Unknown),
+            Part::Leader | Part::Replica => self.ask_position().await?,
+        };
+        let ping = Ping::new(self.context.clock.precise().since(began)).with_lag(lag);
+        match answer {
             Ok(()) => Ok(ping),
             Err(ServerError::Loading) => Ok(ping.loading()),
             Err(error) => Err(error.into_error("PING")),
@@ -250,33 +267,15 @@ impl AsyncCache for RedisStore {
     }
 }
 
-type Reading = fn(Reply) -> Result<bool, Failure>;
-
-/// The command that writes an item of many. A script travels by its text: the
-/// items behind it have to wait for it on the server, not here.
-fn write_command<'a>(key: Key<'a>, value: &NewEntry<'_>, write: &Write) -> Result<(Command<'a>, Reading)> {
-    let value = value_arg(value)?;
-    let when = match &write.when {
-        When::Always => If::Always,
-        When::Absent => If::Absent,
-        When::Present => If::Present,
-        When::Unchanged(token) => {
-            let args = script::set_args(token, value, write.life);
-            return Ok((SET_IF_UNCHANGED.by_text(key, &args), Reply::truth));
-        }
-    };
-    Ok((Command::set(key, value, write.life, when), reading_of(when)))
-}
-
 /// A write without a condition is never answered by nil.
-fn reading_of(when: If) -> Reading {
+pub(crate) fn reading_of(when: If) -> fn(Reply) -> std::result::Result<bool, Failure> {
     match when {
         If::Always => |reply| reply.done().map(|()| true),
         If::Absent | If::Present => Reply::written,
     }
 }
 
-fn value_arg(value: &NewEntry<'_>) -> Result<Arg<'static>> {
+pub(crate) fn value_arg(value: &NewEntry<'_>) -> Result<Arg<'static>> {
     Ok(match value.integer() {
         Some(integer) => Arg::Integer(integer),
         None => Arg::Value(value.encoded()?),

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cache_core::{ClearScope, OnDecodeError, OnError, SettingValue, Settings, Timeout};
+use cache_core::{
+    ClearScope, OnDecodeError, OnError, ReplicaPolicy, RoutingSettings, SettingValue, Settings, Timeout,
+};
 
 use super::alias::{AliasTable, Path};
 use super::django::DEFAULT_KEY_FUNCTION;
@@ -30,6 +32,9 @@ pub(crate) struct Alias {
     pub(crate) load_deadline: Option<Duration>,
     pub(crate) max_value_bytes: Option<usize>,
     pub(crate) clear: ClearScope,
+    pub(crate) routing: RoutingSettings,
+    /// Whether operations of single keys may travel together.
+    pub(crate) batching: bool,
     pub(crate) notes: Vec<Note>,
 }
 
@@ -121,6 +126,15 @@ impl Alias {
                 Some("all") => ClearScope::All,
                 _ => ClearScope::Prefix,
             },
+            routing: RoutingSettings::new()
+                .policy(
+                    text(values, "replica_policy")
+                        .and_then(|name| ReplicaPolicy::named(&name))
+                        .unwrap_or_default(),
+                )
+                .max_lag(duration(values, "max_lag"))
+                .read_your_writes(duration(values, "read_your_writes")),
+            batching: text(values, "batching").as_deref() != Some("off"),
         }
     }
 }

@@ -287,7 +287,10 @@ fn apply(
             values.notes.push(Note::Warning(format!("{} has no effect: {reason}", in_options(name))));
             Ok(())
         }
-        DjangoEffect::Refused(sentence) => Err(format!("{}: {sentence}", in_options(name))),
+        DjangoEffect::Only(texts, _) if value.as_str().is_some_and(|text| texts.contains(&text)) => Ok(()),
+        DjangoEffect::Refused(sentence) | DjangoEffect::Only(_, sentence) => {
+            Err(format!("{}: {sentence}", in_options(name)))
+        }
         _ => Err(format!("{} is not supported yet", in_options(name))),
     }
 }

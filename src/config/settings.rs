@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use cache_core::{DjangoSpelling, Setting, SettingKind, SettingValue};
+use cache_core::{DjangoSpelling, ReplicaPolicy, Setting, SettingKind, SettingValue};
 
 /// The backend that an alias names, as far as reading its settings goes.
 #[derive(Clone, Copy)]
@@ -41,7 +41,13 @@ pub const ALIAS_SETTINGS: &[Setting] = &[
         "none",
         "The kind of store: the name of a registered backend.",
     ),
-    Setting::new("location", SettingKind::List, "none", "Where the store is, in the backend's own terms."),
+    Setting::new(
+        "location",
+        SettingKind::List,
+        "none",
+        "Where the store is, in the backend's own terms; of several places the first is the leader, and the others \
+         are replicas that take reads.",
+    ),
     Setting::new(
         "timeout",
         SettingKind::Timeout,
@@ -118,6 +124,30 @@ pub const ALIAS_SETTINGS: &[Setting] = &[
         SettingKind::Integer(1, i64::MAX),
         "67108864",
         "The longest encoded value: more is an error on write and a counted miss on read.",
+    ),
+    Setting::new(
+        "replica_policy",
+        SettingKind::OneOf(ReplicaPolicy::NAMES),
+        "\"random\"",
+        "Which replica a read goes to: any, one after the other, or the one whose data is newest.",
+    ),
+    Setting::new(
+        "max_lag",
+        SettingKind::Duration,
+        "none",
+        "How old the data of a replica may be; an older one is left out.",
+    ),
+    Setting::new(
+        "read_your_writes",
+        SettingKind::Duration,
+        "none",
+        "For how long what was written through the alias is read from the leader, and not from replicas.",
+    ),
+    Setting::new(
+        "batching",
+        SettingKind::OneOf(&["auto", "off"]),
+        "\"auto\"",
+        "Whether operations of single keys travel together under load, where the store gains by it.",
     ),
     Setting::new(
         "clear",

@@ -98,6 +98,7 @@ fn of_effect(effect: DjangoEffect, backend: &dyn Backend, django: &DjangoSpellin
             Some(schema)
         }
         DjangoEffect::Ignored(reason) => Some(json!({"description": format!("It has no effect: {reason}.")})),
+        DjangoEffect::Only(texts, _) => Some(json!({"enum": texts})),
         DjangoEffect::Within(options) => {
             let mut schema = table(options.iter().filter_map(|option| entry(option, backend, django)));
             schema["type"] = json!(["object", "null"]);

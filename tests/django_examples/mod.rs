@@ -4,9 +4,6 @@
 
 use serde_json::{Value as Json, json};
 
-/// What is said where a list names replicas.
-pub(crate) const REPLICAS: &str = "read replicas are not supported yet";
-
 /// Stands wherever an example has a password.
 pub(crate) const PASSWORD: &str = "hunter2";
 
@@ -50,7 +47,7 @@ pub(crate) fn of_django() -> Vec<Example> {
             REDIS,
             json!({"LOCATION": format!("redis://username:{PASSWORD}@127.0.0.1:6379")}),
         ),
-        of(
+        example(
             "redis with replicas",
             REDIS,
             json!({"LOCATION": [
@@ -58,7 +55,6 @@ pub(crate) fn of_django() -> Vec<Example> {
                 "redis://127.0.0.1:6378",
                 "redis://127.0.0.1:6377",
             ]}),
-            Some(REPLICAS),
         ),
         example("a table", DATABASE, json!({"LOCATION": "my_cache_table"})),
         example("a directory", FILES, json!({"LOCATION": "/var/tmp/django_cache"})),
@@ -167,7 +163,7 @@ fn servers_and_values() -> Vec<Example> {
             "a replica",
             DJANGO_REDIS,
             json!({"LOCATION": ["redis://127.0.0.1:6379/1", "redis://127.0.0.1:6378/1"]}),
-            Some(REPLICAS),
+            None,
         ),
     ]
 }
@@ -230,9 +226,13 @@ fn clients() -> Vec<Example> {
                 "LOCATION": ["redis://127.0.0.1:6379/1", "redis://127.0.0.1:6379/2"],
                 "OPTIONS": {"CLIENT_CLASS": "django_redis.client.ShardClient"},
             }),
-            Some(REPLICAS),
+            Some("`OPTIONS.CLIENT_CLASS`"),
         ),
-        options("a herd", json!({"CLIENT_CLASS": "django_redis.client.HerdClient"})),
+        refused(
+            "a herd",
+            json!({"CLIENT_CLASS": "django_redis.client.HerdClient"}),
+            "`OPTIONS.CLIENT_CLASS`",
+        ),
         refused(
             "JSON",
             json!({"SERIALIZER": "django_redis.serializers.json.JSONSerializer"}),

@@ -182,6 +182,10 @@ fn path(name: &str, backend: &dyn Backend, django: &DjangoSpelling) -> String {
             }
             DjangoEffect::Ignored(reason) => format!("accepted without effect, with a warning: {reason}"),
             DjangoEffect::Refused(sentence) => format!("an error: {sentence}"),
+            DjangoEffect::Only(texts, sentence) => {
+                let texts: Vec<_> = texts.iter().map(|text| format!("`{text}`")).collect();
+                format!("{} is accepted; else an error: {sentence}", texts.join(" or "))
+            }
             DjangoEffect::Within(_) => {
                 "a table of what `OPTIONS` of Django's own backend has, above".to_owned()
             }

@@ -10,6 +10,8 @@ mod watched;
 
 use std::fmt;
 
+use cache_core::Gather;
+
 use self::connection::Connection as _;
 use crate::command::Command;
 use crate::reply::Reply;
@@ -57,6 +59,27 @@ impl Driver {
                     "`driver` is one whose cargo feature is off: `{of_facade}` of cache-sdk, `{name}` of cache-redis"
                 ))
             }
+        }
+    }
+
+    /// How many entries it writes by one script. Fred spends more on each of
+    /// many commands than a server on one in a script.
+    pub(crate) fn sets_in_a_script(self) -> usize {
+        match self {
+            #[cfg(feature = "fred")]
+            Self::Fred => 128,
+            #[cfg(feature = "redis-rs")]
+            Self::RedisRs => 1,
+        }
+    }
+
+    /// How single writes travel together, as was measured best.
+    pub(crate) fn gathered_writes(self) -> Gather {
+        match self {
+            #[cfg(feature = "fred")]
+            Self::Fred => Gather::new(2, 128),
+            #[cfg(feature = "redis-rs")]
+            Self::RedisRs => Gather::new(4, 32),
         }
     }
 
