@@ -38,7 +38,7 @@ pub async fn run(worker: &Arc<dyn Worker>, job: &Job, tasks: usize, lasting: Dur
 }
 
 /// In microseconds.
-fn at(took: &[u32], percent: usize) -> f64 {
+pub fn at(took: &[u32], percent: usize) -> f64 {
     let place = took.len().saturating_sub(1) * percent / 100;
     took.get(place).map_or(f64::NAN, |nanos| f64::from(*nanos) / 1_000.0)
 }

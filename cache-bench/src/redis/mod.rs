@@ -2,12 +2,15 @@
 //! own: which commands it sends, how many instructions it takes, how fast it
 //! goes.
 
+mod batching;
+mod burst;
 mod client;
 mod clients;
 mod contender;
 mod instructions;
 mod job;
 mod load;
+mod lone;
 mod pace;
 mod server;
 mod speed;
@@ -32,6 +35,9 @@ pub struct Options {
     #[command(flatten)]
     speed: speed::Options,
 
+    #[command(flatten)]
+    batching: batching::Options,
+
     /// Fail if a bar is missed.
     #[arg(long)]
     check: bool,
@@ -45,6 +51,8 @@ enum Part {
     Instructions,
     /// Calls per second and how long they take, in interleaved rounds.
     Speed,
+    /// The same with batching, beside raw drivers; what a lone task pays, and a burst.
+    Batching,
 }
 
 /// Says whether all bars hold that have to.
@@ -56,6 +64,7 @@ pub fn run(options: &Options) -> Result<bool> {
             Part::Commands => bars.extend(trips::run(&server)?),
             Part::Instructions => bars.extend(instructions::run(&server)?),
             Part::Speed => speed::run(&options.speed, &server)?,
+            Part::Batching => bars.extend(batching::run(&options.batching, &server)?),
         }
     }
     Ok(bars::print(&bars) || !options.check)

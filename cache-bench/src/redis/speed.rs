@@ -41,15 +41,22 @@ pub struct Options {
     workers: usize,
 }
 
+/// How many rounds, and how long each contender works in one.
+#[derive(Clone, Copy)]
+pub struct Rounds {
+    pub count: usize,
+    pub lasting: Duration,
+}
+
 /// A contender and what it did in each round.
-struct Row {
-    contender: Contender,
+pub struct Row {
+    pub contender: Contender,
     worker: Arc<dyn Worker>,
     outcomes: Vec<Outcome>,
 }
 
-const SMALL: usize = 100;
-const LARGE: usize = 10_240;
+pub const SMALL: usize = 100;
+pub const LARGE: usize = 10_240;
 
 pub fn run(options: &Options, server: &Server) -> Result<()> {
     let runtime = Builder::new_multi_thread()
@@ -62,6 +69,7 @@ pub fn run(options: &Options, server: &Server) -> Result<()> {
          round",
         options.rounds, options.milliseconds, options.workers,
     );
+    let rounds = options.rounds();
     runtime.block_on(async {
         for (operation, bytes) in [
             (Operation::Get, SMALL),
@@ -75,35 +83,37 @@ pub fn run(options: &Options, server: &Server) -> Result<()> {
             for &tasks in if is_bulk { &options.bulk_tasks } else { &options.tasks } {
                 let with = if tasks == 1 { "1 task".to_owned() } else { format!("{tasks} tasks") };
                 println!("\n{operation}, {bytes} bytes, {with}");
-                print(&measure(options, server, operation, bytes, tasks).await?);
+                print(&measure(&rounds, server, &Contender::SINGLE, operation, bytes, tasks).await?);
             }
         }
         Ok(())
     })
 }
 
-async fn measure(
-    options: &Options,
+/// Measures these contenders in interleaved rounds.
+pub async fn measure(
+    rounds: &Rounds,
     server: &Server,
+    contenders: &[Contender],
     operation: Operation,
     bytes: usize,
     tasks: usize,
 ) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    for &contender in Contender::all() {
+    for &contender in contenders {
         let worker = contender.connect(server.port()).await?;
         rows.push(Row { contender, worker, outcomes: Vec::new() });
     }
     let jobs: Vec<_> = rows.iter().map(|row| Job::new(operation, row.contender, bytes)).collect();
     let mut order: Vec<_> = (0..rows.len()).collect();
-    for round in 0..=options.rounds {
+    for round in 0..=rounds.count {
         for &place in &order {
             let (row, job) = (&mut rows[place], &jobs[place]);
             if operation.reads() {
                 fill(&*row.worker, job).await?;
             }
-            let lasting = Duration::from_millis(options.milliseconds);
-            let outcome = load::run(&row.worker, job, tasks, lasting).await;
+
+            let outcome = load::run(&row.worker, job, tasks, rounds.lasting).await;
             let outcome = outcome.with_context(|| row.contender.name())?;
             // The first round only warms up.
             if round > 0 {
@@ -115,23 +125,31 @@ async fn measure(
     Ok(rows)
 }
 
-fn print(rows: &[Row]) {
+pub fn print(rows: &[Row]) {
     println!(
-        "  {:<32} {:>9} {:>20} {:>7} {:>9} {:>9}",
-        "", "calls/s", "(10 % to 90 %)", "to raw", "p50, us", "p99, us"
+        "  {:<32} {:>9} {:>20} {:>7} {:>16} {:>9} {:>9}",
+        "", "calls/s", "(10 % to 90 %)", "to raw", "(10 % to 90 %)", "p50, us", "p99, us"
     );
     for row in rows {
         let Spread { low, median, high } = row.spread(|outcome| outcome.rate);
         let spread = format!("({low:.0} to {high:.0})");
         let raw = rows.iter().find(|other| other.contender == row.contender.raw());
-        let ratio = row.ratio(raw.expect("every contender is measured")).median;
+        let ratio = row.ratio(raw.expect("the raw drivers are measured"));
+        let apart = format!("({:.2} to {:.2})", ratio.low, ratio.high);
         let [p50, p99] = [row.spread(|outcome| outcome.p50), row.spread(|outcome| outcome.p99)];
         println!(
-            "  {:<32} {median:>9.0} {spread:>20} {ratio:>7.2} {:>9.0} {:>9.0}",
+            "  {:<32} {median:>9.0} {spread:>20} {:>7.2} {apart:>16} {:>9.0} {:>9.0}",
             row.contender.name(),
+            ratio.median,
             p50.median,
             p99.median,
         );
+    }
+}
+
+impl Options {
+    fn rounds(&self) -> Rounds {
+        Rounds { count: self.rounds, lasting: Duration::from_millis(self.milliseconds) }
     }
 }
 
@@ -141,7 +159,7 @@ impl Row {
     }
 
     /// How many times the calls of another one, within the rounds.
-    fn ratio(&self, to: &Self) -> Spread {
+    pub fn ratio(&self, to: &Self) -> Spread {
         Spread::of(self.outcomes.iter().zip(&to.outcomes).map(|(own, other)| own.rate / other.rate))
     }
 }

@@ -26,7 +26,7 @@ pub fn run(server: &Server) -> Result<Vec<Bar>> {
     for &operation in Operation::value_variants() {
         println!("\n{operation}");
         println!("  {:<32} {:>11} {:>14}  commands per call", "", "connections", "reads per call");
-        for &contender in Contender::all() {
+        for &contender in &Contender::SINGLE {
             let tally = runtime.block_on(count(server, operation, contender))?;
             let each: Vec<_> =
                 tally.commands.iter().map(|(name, calls)| format!("{name} {}", per_call(*calls))).collect();

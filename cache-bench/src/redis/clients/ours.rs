@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use bytes::Bytes;
-use cache_core::{Cache, Context, SettingValue, Settings, Trip, TripSettings};
+use cache_core::{AsyncCache, Batching, Cache, Context, SettingValue, Settings, Trip, TripSettings};
 use cache_redis::RedisStore;
 
 use crate::redis::client::{Client, DEADLINE, LIFE};
@@ -16,17 +16,18 @@ use crate::redis::job::OUR_PREFIX;
 pub struct Ours(Cache);
 
 impl Ours {
-    /// By this driver, on one connection.
-    pub fn open(driver: &str, port: u16) -> Result<Self> {
+    /// By this driver, on so many connections, with batching or without.
+    pub fn open(driver: &str, port: u16, connections: i64, batching: bool) -> Result<Self> {
         let mut context = Context::new("bench");
         context.deadline = DEADLINE;
         let settings = Settings::new(vec![format!("redis://127.0.0.1:{port}/0")])
-            .with("driver", SettingValue::Text(driver.to_owned()));
+            .with("driver", SettingValue::Text(driver.to_owned()))
+            .with("pool_size", SettingValue::Integer(connections));
         let store = RedisStore::open(&settings, &context)?;
-        let trip = TripSettings::new(&context.alias, context.deadline, Arc::clone(&context.clock))
-            .counters(context.counters.clone())
-            .timer(Arc::clone(&context.timer));
-        let cache = Cache::builder(Arc::new(Trip::new(Arc::new(store), trip)))
+        let trip = Arc::new(Trip::new(Arc::new(store), TripSettings::of(&context)));
+        let layers: Arc<dyn AsyncCache> =
+            if batching { Arc::new(Batching::new(trip, &context)) } else { trip };
+        let cache = Cache::builder(layers)
             .context(&context)
             .key_prefix(OUR_PREFIX)
             .deadline(context.deadline)
