@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cache_core::{
-    AsyncCache, Batching, Cache, ClearScope, Clock, CodecChoice, Context, DjangoSpelling, Error, ErrorKind,
-    Format, KeyCheck, OnDecodeError, Opened, Operation, Routing, Shared, Trip, TripSettings, has_prefix,
+    Cache, ClearScope, Clock, CodecChoice, Context, DjangoSpelling, Error, ErrorKind, Format, KeyCheck,
+    Layering, OnDecodeError, Opened, Operation, Shared, has_prefix,
 };
 
 use crate::config::{Alias, AliasTable, BackendTables, Note, Problems, check_alias, in_django_words, quoted};
@@ -143,17 +143,11 @@ async fn open(
 
     let (store, deadline) = match found.backend.open(alias.settings.clone(), &context).await? {
         Opened::Local(store) => (store, alias.deadline),
-        Opened::Remote { leader, replicas } => {
+        opened => {
             if is_django {
                 warn_of_django_s_bytes(name);
             }
-            (layered(leader, replicas, &alias, &context), Some(context.deadline))
-        }
-        _ => {
-            return Err(Error::new(
-                ErrorKind::Config,
-                "the backend opens stores of a kind that is not known",
-            ));
+            (opened.layered(&layering(&alias), &context), Some(context.deadline))
         }
     };
     let mut builder = Cache::builder(store)
@@ -181,37 +175,13 @@ async fn open(
     Ok(builder.build())
 }
 
-/// The layers of a store elsewhere: over each server a trip, and where it gains
-/// by it batching; over several servers routing.
-fn layered(
-    leader: Arc<dyn AsyncCache>,
-    replicas: Vec<Arc<dyn AsyncCache>>,
-    alias: &Alias,
-    context: &Context,
-) -> Arc<dyn AsyncCache> {
-    let server = |store: Arc<dyn AsyncCache>, context: &Context| -> Arc<dyn AsyncCache> {
-        let capabilities = store.capabilities();
-        let gathers =
-            [capabilities.read_batch, capabilities.write_batch].iter().any(|batch| batch.gather.is_some());
-        let trip = Arc::new(Trip::new(store, TripSettings::of(context)));
-        if !alias.batching || !gathers {
-            return trip;
-        }
-        let batching = Batching::new(trip, context);
-        // What is no value must not become a miss just because others read too.
-        Arc::new(if alias.on_decode_error == OnDecodeError::Error {
-            batching.of_writes_only()
-        } else {
-            batching
-        })
-    };
-    let leader = server(leader, context);
-    if replicas.is_empty() {
-        return leader;
-    }
-    let of_replica = context.of_replica();
-    let replicas = replicas.into_iter().map(|store| server(store, &of_replica)).collect();
-    Arc::new(Routing::new(leader, replicas, alias.routing, context))
+fn layering(alias: &Alias) -> Layering {
+    // What is no value must not become a miss just because others read too.
+    let tells_kinds = alias.on_decode_error == OnDecodeError::Error;
+    Layering::new()
+        .routing(alias.routing)
+        .batch_reads(alias.batching && !tells_kinds)
+        .batch_writes(alias.batching)
 }
 
 fn key_check(alias: &Alias, registry: &Registry) -> Result<KeyCheck, String> {

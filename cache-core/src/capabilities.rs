@@ -63,7 +63,8 @@ pub struct Batch {
 #[non_exhaustive]
 pub struct Gather {
     /// How many trips may be under way at once; the operations behind them wait
-    /// and travel together. At least one.
+    /// and travel together. At least one, and one more beside an operation that
+    /// left alone. Writes are divided among so many lanes, by their keys.
     pub trips: usize,
     /// The most operations of one trip. At least one.
     pub keys: usize,

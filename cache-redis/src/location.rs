@@ -286,7 +286,12 @@ mod tests {
 
     #[test]
     fn one_text_may_hold_several() {
-        let texts = ["redis://a;redis://b".to_owned(), "c, d".to_owned(), String::new()];
-        assert_eq!(each(&texts).collect::<Vec<_>>(), ["redis://a", "redis://b", "c", "d"]);
+        let each_of = |texts: &[&str]| {
+            let texts: Vec<_> = texts.iter().map(|text| (*text).to_owned()).collect();
+            each(&texts).into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(each_of(&["redis://a;redis://b, c;"]), ["redis://a", "redis://b", "c"]);
+        assert_eq!(each_of(&["redis://:x,y@a", " b ", ""]), ["redis://:x,y@a", "b"]);
+        assert!(each_of(&[]).is_empty());
     }
 }

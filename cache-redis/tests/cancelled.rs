@@ -34,7 +34,7 @@ use crate::scale::scaled;
 use crate::servers::{Server, of_driver};
 use crate::storm::{Caller, Tally};
 
-with_each_driver!(
+with_each_driver_and_batching!(
     no_reply_reaches_another,
     no_reply_reaches_another_in_a_pool,
     no_reply_reaches_another_where_calls_wait_their_turn,
@@ -68,7 +68,7 @@ impl Named {
     /// beginning: so many.
     async fn is_at_rest(&mut self, connections: i64) {
         let driver = self.driver;
-        assert_eq!(self.open.store.in_flight(), 0, "{driver}: exchanges");
+        assert_eq!(self.open.trip.in_flight(), 0, "{driver}: exchanges");
         assert_eq!(self.open.timer().waiting(), 0, "{driver}: waiters for a deadline");
         let here = self.other.connections_of(&self.name).await;
         assert_eq!(i64::try_from(here), Ok(connections), "{driver}: connections");

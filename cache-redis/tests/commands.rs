@@ -19,7 +19,7 @@ mod wire;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use cache_core::{AsyncCache as _, ClearScope, Key, KeySpace, Read, Timeout};
+use cache_core::{ClearScope, Key, KeySpace, Read, Timeout};
 use tokio::sync::Mutex;
 
 use crate::wire::Wire;

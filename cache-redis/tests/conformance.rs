@@ -1,15 +1,18 @@
 //! The conformance suite on each server, by each driver.
 
+mod resp;
 mod servers;
+mod settled;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{AsyncCache, Scope, SettingValue, Settings};
+use cache_core::{AsyncCache, Context, ReplicaPolicy, RoutingSettings, Scope, SettingValue, Settings};
 use cache_testkit::{Setup, Subject, Suite};
 
-use crate::servers::{DRIVERS, Server};
+use crate::servers::{DRIVERS, Server, WAYS, open, replicated};
+use crate::settled::Settled;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -18,26 +21,54 @@ fn main() -> ExitCode {
     for driver in DRIVERS {
         for server in Server::ALL {
             let name = format!("{driver}_{}", server.name());
-            suite = suite.subject(subject(&name, move || server.settings(driver)));
+            suite = suite.subject(subject(&name, move || server.settings(driver), open));
         }
         let pooled = move || Server::Plain.settings(driver).with("pool_size", SettingValue::Integer(3));
-        suite = suite.subject(subject(&format!("{driver}_pool"), pooled));
+        suite = suite.subject(subject(&format!("{driver}_pool"), pooled, open));
+    }
+    for way in WAYS {
+        let name = way.replace(", ", "_");
+        suite = suite.subject(subject(&format!("{name}_replicas"), move || replicated(way), open_settled));
+        let recent = move || replicated(way);
+        suite = suite.subject(subject(&format!("{name}_replicas_own_writes"), recent, open_own_writes));
+        if way.ends_with("batched") {
+            let pooled = move || Server::Plain.settings(way).with("pool_size", SettingValue::Integer(2));
+            suite = suite.subject(subject(&name, move || Server::Plain.settings(way), open));
+            suite = suite.subject(subject(&format!("{name}_pool"), pooled, open));
+        }
     }
     suite.run()
 }
 
-fn subject(name: &str, settings: impl Fn() -> Settings + Send + Sync + 'static) -> Subject {
+fn subject(
+    name: &str,
+    settings: impl Fn() -> Settings + Send + Sync + 'static,
+    open: fn(&Settings, &Context) -> Arc<dyn AsyncCache>,
+) -> Subject {
     let open = move |setup: Setup| {
         let settings = settings().with("connect_deadline", SettingValue::Duration(PATIENCE));
         async move {
             let mut context = setup.context().clone();
             // A machine that is busy with other tests is no server that is down.
             context.deadline = PATIENCE;
-            let store = servers::open(&settings, &context);
+            let store = open(&settings, &context);
             // Of an earlier run, where the server has outlived that.
             store.aclear(&Scope::all()).await.expect("the server is there");
-            store as Arc<dyn AsyncCache>
+            store
         }
     };
     Subject::new(name, open).real_time().owns_store()
+}
+
+/// Each write waits until the replicas have it, so that reads from them have to
+/// say what the suite expects.
+fn open_settled(settings: &Settings, context: &Context) -> Arc<dyn AsyncCache> {
+    let leader = settings.location()[0].clone();
+    Arc::new(Settled::over(servers::open(settings, context), &leader))
+}
+
+/// What was written is read from the leader for as long as a case takes.
+fn open_own_writes(settings: &Settings, context: &Context) -> Arc<dyn AsyncCache> {
+    let routing = RoutingSettings::new().policy(ReplicaPolicy::RoundRobin).read_your_writes(10 * PATIENCE);
+    servers::open_routed(settings, context, routing)
 }

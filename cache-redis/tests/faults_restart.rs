@@ -11,7 +11,7 @@ use cache_core::{Clock, ErrorKind, SystemClock};
 use futures::future::join_all;
 
 use own_server::{OwnServer, cache, settings};
-use servers::DRIVERS;
+use servers::WAYS;
 use traffic::{COUNTER, Traffic};
 
 const DEADLINE: Duration = Duration::from_secs(1);
@@ -53,6 +53,6 @@ async fn a_server_that_comes_back_serves_again() {
     // After five seconds nobody asks more than once a second whether it is there.
     let downs: &[u64] = if full_size::is_asked_for() { &[1, 5] } else { &[1] };
     for down in downs {
-        join_all(DRIVERS.map(|driver| restart_after(driver, Duration::from_secs(*down)))).await;
+        join_all(WAYS.map(|driver| restart_after(driver, Duration::from_secs(*down)))).await;
     }
 }

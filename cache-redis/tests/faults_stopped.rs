@@ -17,7 +17,7 @@ use futures::future::join_all;
 use tokio::sync::Mutex;
 
 use own_server::{OwnServer, cache, settings};
-use servers::DRIVERS;
+use servers::WAYS;
 use traffic::{Report, Traffic};
 
 /// What is measured belongs to the whole program, so these tests do not run
@@ -66,7 +66,7 @@ async fn failures_come_by_their_deadline_and_service_by_itself() {
     let _alone = ALONE.lock().await;
     let mut late = Vec::new();
     for _ in 0..ROUNDS {
-        let reports = join_all(DRIVERS.map(stand_still)).await;
+        let reports = join_all(WAYS.map(stand_still)).await;
         let slowest = reports.iter().filter_map(|report| report.failure_percentile(99)).max();
         let slowest = slowest.expect("there were failures");
         if slowest <= DEADLINE + GRACE {
@@ -185,7 +185,7 @@ async fn recovers(cache: &Cache, back: Tick) -> Duration {
 async fn memory_stays_flat_while_others_keep_writing() {
     let _alone = ALONE.lock().await;
     for writers in ALL_WRITERS {
-        for driver in DRIVERS {
+        for driver in WAYS {
             writers.keep_memory_flat(driver).await;
         }
     }

@@ -3,6 +3,7 @@
 //! what `docs/redis.md` says of it.
 #![allow(clippy::print_stdout, reason = "`--nocapture` shows the numbers")]
 
+#[macro_use]
 mod each_driver;
 mod own_server;
 mod patience;
@@ -17,13 +18,13 @@ use crate::own_server::OwnServer;
 use crate::patience::pause;
 use crate::scale::scaled;
 
-with_each_driver!(a_write_that_was_given_up_may_win);
+with_each_driver_and_batching!(a_write_that_was_given_up_may_win);
 
 const DEADLINE: Duration = Duration::from_millis(50);
 
 async fn a_write_that_was_given_up_may_win(driver: &str) {
     let server = OwnServer::start(&[]).await;
-    let cache = own_server::bare_cache(&own_server::settings(driver, &server.location(), &[]), DEADLINE);
+    let cache = own_server::cache(&own_server::settings(driver, &server.location(), &[]), DEADLINE);
     cache.aset("warm", &0, Timeout::Forever).await.expect("the server is there");
     let (rounds, mut given_up, mut older_wins) = (scaled(3), 0, 0);
     for round in 0..rounds {

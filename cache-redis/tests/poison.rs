@@ -30,7 +30,7 @@ use crate::dice::dice;
 use crate::scale::scaled;
 use crate::words::{MESSAGES, WORDS};
 
-with_each_driver!(
+with_each_driver_and_batching!(
     written_by_us_with_every_codec,
     written_by_another_program,
     written_by_another_program_and_read_by_every_codec,

@@ -1,8 +1,11 @@
 //! What trips for many have in common: when they begin, and whom they end.
 
 use std::future::{Future, poll_fn};
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::task::Poll;
+
+use futures::FutureExt as _;
 
 use super::waiter::{Waiter, expired};
 use crate::backend::Context;
@@ -34,13 +37,15 @@ pub(super) async fn carry<T, U>(
     travellers: &mut [Waiter<U>],
     end_waits: impl Fn(Tick) -> Tick,
 ) -> Result<T> {
-    let mut trip = pin!(trip);
-    let mut now = Tick::from_nanos(0);
+    // A store that panics fails those who travel, and not those behind.
+    let mut trip = pin!(AssertUnwindSafe(trip).catch_unwind());
+    let mut now = context.clock.precise();
     loop {
         let first = travellers.iter().map(Waiter::until).min().unwrap_or(Tick::NEVER);
-        let next = first.min(end_waits(now));
+        // Whoever begins to wait from now on is not due before.
+        let next = first.min(end_waits(now)).min(now.after(context.deadline));
         match context.timer.limit(next, trip.as_mut()).await {
-            Ok(outcome) => return outcome,
+            Ok(outcome) => return outcome.unwrap_or_else(|_| Err(panicked())),
             Err(Expiry::Elapsed) => {
                 now = context.clock.precise();
                 for waiter in &mut *travellers {
@@ -50,6 +55,11 @@ pub(super) async fn carry<T, U>(
             Err(expiry) => return Err(expired(expiry, context.deadline)),
         }
     }
+}
+
+#[cold]
+fn panicked() -> Error {
+    Error::new(ErrorKind::Server, "the store panicked")
 }
 
 /// Gives each traveller the answer of the trip; a failure of it is everybody's.

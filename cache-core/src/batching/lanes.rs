@@ -13,16 +13,18 @@ use tokio::sync::oneshot;
 
 /// The writes of one runtime.
 ///
-/// A key has one lane, and a lane one trip at a time: so two writes of a key
-/// are never under way at once, and the later one is sent once the earlier one
-/// is done.
+/// A key has one lane, and a lane one carrier: so a write that waited is done
+/// before a later one of its key is sent. One that leaves alone was sent when it
+/// was first polled, and nobody waits for it: its caller may leave it lying.
 pub(super) struct Lanes(Vec<Lane>);
 
-/// While no trip is under way, nobody waits.
+/// While there is no carrier, nobody waits.
 #[derive(Default)]
 pub(super) struct Lane {
-    /// The hashes of the keys that are being written, if a trip is under way.
-    under_way: Option<Vec<u64>>,
+    is_one_alone: bool,
+    has_carrier: bool,
+    /// The hashes of the keys that the carrier's trip is about.
+    under_way: Vec<u64>,
     waiting: VecDeque<Waiting>,
 }
 
@@ -47,7 +49,7 @@ pub(super) struct WaitingTurn {
     pub(super) waiter: Waiter<Done>,
 }
 
-/// Dropped when the write whose turn it was has ended.
+/// Dropped when the write whose turn it is has been sent.
 pub(super) type Done = oneshot::Sender<()>;
 
 /// Who comes next in a lane.
@@ -80,12 +82,12 @@ impl Lanes {
         let set: HashSet<u64> =
             if hashes.len() > FEW { hashes.iter().copied().collect() } else { HashSet::new() };
         let is_one = |hash: u64| if set.is_empty() { hashes.contains(&hash) } else { set.contains(&hash) };
-        self.turns_where(|lane| lane.hashes().any(is_one), hashes, until)
+        self.turns_where(|lane| lane.has_carrier && lane.hashes().any(is_one), hashes, until)
     }
 
-    /// A turn in each lane where anything is under way.
+    /// A turn in each lane where anybody waits or travels.
     pub(super) fn turns_behind_all(&mut self, until: Tick) -> Vec<Answer<Done>> {
-        self.turns_where(|lane| !lane.is_idle(), &[], until)
+        self.turns_where(|lane| lane.has_carrier, &[], until)
     }
 
     /// All of them at once, so that of two who need the same lanes one is before
@@ -112,46 +114,52 @@ impl Lanes {
 }
 
 impl Lane {
-    /// Begins the trip of one write that goes by itself.
-    pub(super) fn begin(&mut self, hash: u64) {
-        self.under_way = Some(vec![hash]);
+    /// Lets a write go by itself, if the lane is free.
+    pub(super) fn leaves_alone(&mut self) -> bool {
+        let is_free = self.is_idle();
+        self.is_one_alone |= is_free;
+        is_free
+    }
+
+    pub(super) fn is_alone_no_more(&mut self) {
+        self.is_one_alone = false;
     }
 
     pub(super) fn push(&mut self, waiting: Waiting) {
         self.waiting.push_back(waiting);
     }
 
+    /// Whether a carrier has to be started; from now on there is one.
+    pub(super) fn needs_carrier(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_carrier, true)
+    }
+
     /// Ends the trip that was under way and begins the next: of writes up to the
     /// first turn, at most so many keys and about so many bytes, or of one turn.
     pub(super) fn next(&mut self, writes: &mut Vec<WaitingWrite>, keys: usize, bytes: usize) -> Next {
         let mut left = bytes;
-        let mut hashes = self.under_way.take().unwrap_or_default();
-        hashes.clear();
+        self.under_way.clear();
         while let Some(Waiting::Write(first)) = self.waiting.front() {
             let length = first.key.as_key().len() + first.value.length();
             if writes.len() == keys || (length > left && !writes.is_empty()) {
                 break;
             }
             left = left.saturating_sub(length);
-            hashes.push(first.hash);
+            self.under_way.push(first.hash);
             if let Some(Waiting::Write(first)) = self.waiting.pop_front() {
                 writes.push(first);
             }
         }
-        let next = match (writes.is_empty(), self.waiting.pop_front()) {
-            (true, None) => return Next::Nobody,
-            (true, Some(Waiting::Turn(turn))) => {
-                hashes.extend_from_slice(&turn.hashes);
-                Next::Turn(turn)
-            }
-            (_, Some(first)) => {
-                self.waiting.push_front(first);
-                Next::Writes
-            }
-            (false, None) => Next::Writes,
-        };
-        self.under_way = Some(hashes);
-        next
+        if !writes.is_empty() {
+            return Next::Writes;
+        }
+        // The loop has taken all writes before it.
+        if let Some(Waiting::Turn(turn)) = self.waiting.pop_front() {
+            self.under_way.extend_from_slice(&turn.hashes);
+            return Next::Turn(turn);
+        }
+        self.has_carrier = false;
+        Next::Nobody
     }
 
     /// Ends those whose time is over, and says when the next one is due.
@@ -170,18 +178,15 @@ impl Lane {
         Tick::NEVER
     }
 
-    /// Gives up the trip, and those who wait for its end.
+    /// The carrier is gone, and nobody comes for those who wait.
     pub(super) fn abandon(&mut self) -> VecDeque<Waiting> {
-        self.under_way = None;
+        self.has_carrier = false;
+        self.under_way.clear();
         std::mem::take(&mut self.waiting)
     }
 
-    pub(super) fn is_idle(&self) -> bool {
-        self.under_way.is_none()
-    }
-
-    pub(super) fn is_awaited(&self) -> bool {
-        !self.waiting.is_empty()
+    fn is_idle(&self) -> bool {
+        !self.is_one_alone && !self.has_carrier
     }
 
     fn hashes(&self) -> impl Iterator<Item = u64> {
@@ -189,7 +194,7 @@ impl Lane {
             Waiting::Write(write) => std::slice::from_ref(&write.hash),
             Waiting::Turn(turn) => &turn.hashes[..],
         });
-        self.under_way.iter().flatten().chain(waiting).copied()
+        self.under_way.iter().chain(waiting).copied()
     }
 }
 

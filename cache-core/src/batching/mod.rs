@@ -9,8 +9,10 @@ mod waiter;
 mod writes;
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use async_trait::async_trait;
 use futures::future::join;
@@ -29,7 +31,7 @@ use crate::ping::Ping;
 
 /// Lets single reads and writes of one server travel together under load.
 ///
-/// An `aget` leaves at once if none is under way. Else it waits, and those that
+/// An `aget` leaves at once, by itself, if none is under way. Else it waits, and those that
 /// wait travel as the next [`get_many`](AsyncCache::get_many); an `aset` under
 /// any condition but `Unchanged` likewise, as the next
 /// [`set_many`](AsyncCache::set_many). So a lone operation is not delayed, and
@@ -46,10 +48,12 @@ use crate::ping::Ping;
 /// * It ends within the deadline of the [`Context`], counted from when it began
 ///   to wait, with kind [`Deadline`](crate::ErrorKind::Deadline).
 /// * If its caller is gone before it was sent, it is not sent.
-/// * A later write of any kind of the same key, through this layer and on the
-///   same runtime, is sent once it is done; so a dropped write never takes
-///   effect after a later one was acknowledged. A clear waits for all writes
-///   that were waiting when it began.
+/// * A later write of the same key, of any kind, through this layer and on the
+///   same runtime, does not overtake it: it is sent once the exchange that
+///   carries the earlier one has ended. So a dropped write never takes effect
+///   after a later one was acknowledged, over a store that keeps the order in
+///   which a key's calls are first polled. A clear waits for all writes that
+///   were waiting when it began.
 /// * It waits on its caller's tokio runtime, and for operations of that runtime
 ///   only: a runtime that stands still keeps nobody else waiting. If the runtime
 ///   is shut down, kind [`Closed`](crate::ErrorKind::Closed) tells. Without one,
@@ -99,9 +103,21 @@ impl Batching {
     /// something else than a value for nothing at all, where a single one tells
     /// the difference.
     #[must_use]
-    pub fn of_writes_only(mut self) -> Self {
+    pub fn without_reads(mut self) -> Self {
         self.reads = None;
         self
+    }
+
+    /// The same, with writes passed through.
+    #[must_use]
+    pub fn without_writes(mut self) -> Self {
+        self.writes = None;
+        self
+    }
+
+    /// Whether everything passes through.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.reads.is_none() && self.writes.is_none()
     }
 
     /// How many operations wait right now.
@@ -116,8 +132,15 @@ impl Batching {
         let Some(turn) = turn else { return work.await };
         let until = self.context.clock.precise().after(self.context.deadline);
         let in_turn = async {
-            let _turns = turn.granted().await?;
-            work.await
+            let turns = turn.granted().await?;
+            let mut work = pin!(work);
+            // It is sent when it is first polled.
+            let early = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
+            drop(turns);
+            match early {
+                Poll::Ready(outcome) => outcome,
+                Poll::Pending => work.await,
+            }
         };
         let outcome = self.context.timer.limit(until, in_turn).await;
         outcome.unwrap_or_else(|expiry| Err(waiter::expired(expiry, self.context.deadline)))

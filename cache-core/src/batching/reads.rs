@@ -25,7 +25,8 @@ type Outcome = Option<Found>;
 pub(super) struct Reads {
     below: Arc<dyn AsyncCache>,
     context: Context,
-    /// How many trips may be under way on a runtime.
+    /// How many trips may be under way on a runtime; beside a read that left
+    /// alone there may always be one.
     trips: usize,
     most_keys: usize,
     most_bytes: usize,
@@ -37,10 +38,12 @@ pub(super) struct Reads {
     became_idle: Notify,
 }
 
-/// The reads of one runtime. While no trip is under way, nobody waits.
+/// The reads of one runtime. Whoever waits is waited for by a carrier, and never
+/// by one that left alone: its caller may leave it lying unpolled.
 #[derive(Default)]
 struct Queue {
-    trips: usize,
+    is_one_alone: bool,
+    carriers: usize,
     waiting: VecDeque<Waiting>,
 }
 
@@ -59,8 +62,7 @@ pub(super) enum ReadWay<'a> {
     Together(Answer<Outcome>),
 }
 
-/// The one trip of a read that goes by itself; those who waited for it travel
-/// together once it ends.
+/// The trip of a read that goes by itself.
 pub(super) struct Alone<'a> {
     reads: &'a Arc<Reads>,
     runtime: Handle,
@@ -83,58 +85,57 @@ impl Reads {
 
     pub(super) fn enter(self: &Arc<Self>, key: &Key<'_>) -> ReadWay<'_> {
         let Ok(runtime) = Handle::try_current() else { return ReadWay::Through };
-        if self.under_way.load(Ordering::Relaxed) == 0 && self.leaves_alone(&runtime) {
+        let is_quiet = self.under_way.load(Ordering::Relaxed) == 0;
+        if is_quiet && self.leaves_alone(self.queues().get_or_make(runtime.id(), Queue::default)) {
             return ReadWay::Alone(Alone { reads: self, runtime });
         }
         // Made before the lock is taken.
         let until = self.context.clock.precise().after(self.context.deadline);
         let (waiter, answer) = Waiter::new(until);
         let waiting = Waiting { key: key.to_owned_key(), waiter };
-        let is_carried = {
+        let needs_carrier = {
             let mut queues = self.queues();
             let queue = queues.get_or_make(runtime.id(), Queue::default);
-            if queue.trips == 0 {
-                self.begin_trip(queue);
+            if self.leaves_alone(queue) {
                 drop(queues);
                 return ReadWay::Alone(Alone { reads: self, runtime });
             }
             queue.waiting.push_back(waiting);
-            let is_carried = queue.trips >= self.trips;
-            if !is_carried {
-                self.begin_trip(queue);
+            let most = self.trips.saturating_sub(usize::from(queue.is_one_alone)).max(1);
+            let needs_carrier = queue.carriers < most;
+            if needs_carrier {
+                queue.carriers += 1;
+                self.begin();
             }
-            is_carried
+            needs_carrier
         };
-        if !is_carried {
+        if needs_carrier {
             Carrier::start(self, &runtime);
         }
         ReadWay::Together(answer)
     }
 
-    fn leaves_alone(&self, runtime: &Handle) -> bool {
-        let mut queues = self.queues();
-        let queue = queues.get_or_make(runtime.id(), Queue::default);
-        if queue.trips > 0 {
+    fn leaves_alone(&self, queue: &mut Queue) -> bool {
+        if !queue.is_idle() {
             return false;
         }
-        self.begin_trip(queue);
+        queue.is_one_alone = true;
+        self.begin();
         true
     }
 
-    fn begin_trip(&self, queue: &mut Queue) {
-        queue.trips += 1;
+    fn begin(&self) {
         self.under_way.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn end_trip(&self, queue: &mut Queue) {
-        queue.trips -= 1;
+    fn end(&self) {
         if self.under_way.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.became_idle.notify_waiters();
         }
     }
 
     /// The next to travel, without those who have left. False: there is nobody,
-    /// and the trip has ended.
+    /// and the carrier is gone.
     fn board(&self, runtime: runtime::Id, boarding: &mut Vec<Waiting>) -> bool {
         let most = match self.mean_bytes.load(Ordering::Relaxed) {
             0 => self.most_keys,
@@ -144,7 +145,8 @@ impl Reads {
             let mut queues = self.queues();
             let Some(queue) = queues.get(runtime) else { return false };
             if queue.waiting.is_empty() {
-                self.end_trip(queue);
+                queue.carriers -= 1;
+                self.end();
                 return false;
             }
             let count = queue.waiting.len().min(most);
@@ -218,18 +220,10 @@ impl Reads {
 
 impl Drop for Alone<'_> {
     fn drop(&mut self) {
-        let is_awaited = {
-            let mut queues = self.reads.queues();
-            let Some(queue) = queues.get(self.runtime.id()) else { return };
-            let is_awaited = !queue.waiting.is_empty();
-            if !is_awaited {
-                self.reads.end_trip(queue);
-            }
-            is_awaited
-        };
-        if is_awaited {
-            Carrier::start(self.reads, &self.runtime);
+        if let Some(queue) = self.reads.queues().get(self.runtime.id()) {
+            queue.is_one_alone = false;
         }
+        self.reads.end();
     }
 }
 
@@ -241,7 +235,7 @@ struct Carrier {
 }
 
 impl Carrier {
-    /// The trip has been counted. No lock is held: a runtime that has been shut
+    /// It has been counted. No lock is held: a runtime that has been shut
     /// down drops the task at once.
     fn start(reads: &Arc<Reads>, runtime: &Handle) {
         let carrier = Self { reads: Arc::clone(reads), runtime: runtime.id(), ended: false };
@@ -263,33 +257,23 @@ impl Carrier {
     }
 }
 
-/// If the runtime is shut down, those who wait on it learn of it; if the store
-/// panicked, another task goes on.
+/// If the runtime is shut down, those who wait on it learn of it.
 impl Drop for Carrier {
     fn drop(&mut self) {
         if self.ended {
             return;
         }
-        let successor = Handle::try_current().ok().filter(|_| std::thread::panicking());
-        let abandoned = {
-            let mut queues = self.reads.queues();
-            let Some(queue) = queues.get(self.runtime) else { return };
-            if successor.is_some() && !queue.waiting.is_empty() {
-                None
-            } else {
-                self.reads.end_trip(queue);
-                Some(std::mem::take(&mut queue.waiting))
-            }
-        };
-        match (abandoned, successor) {
-            (None, Some(runtime)) => Self::start(&self.reads, &runtime),
-            (abandoned, _) => drop(abandoned),
-        }
+        let abandoned = self.reads.queues().get(self.runtime).map(|queue| {
+            queue.carriers -= 1;
+            std::mem::take(&mut queue.waiting)
+        });
+        drop(abandoned);
+        self.reads.end();
     }
 }
 
 impl Idle for Queue {
     fn is_idle(&self) -> bool {
-        self.trips == 0
+        !self.is_one_alone && self.carriers == 0
     }
 }

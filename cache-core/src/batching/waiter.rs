@@ -66,8 +66,5 @@ fn elapsed(deadline: Duration) -> Error {
 
 #[cold]
 pub(super) fn abandoned() -> Error {
-    Error::new(
-        ErrorKind::Closed,
-        "the task that carried this call is gone: its runtime has been shut down, or the store panicked",
-    )
+    Error::new(ErrorKind::Closed, "the task that carried this call is gone: its runtime has been shut down")
 }

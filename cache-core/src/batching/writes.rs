@@ -4,13 +4,14 @@
 use std::hash::BuildHasher as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::runtime::{self, Handle};
 use tokio::sync::{Notify, oneshot};
 
 use super::by_runtime::ByRuntime;
 use super::carrying::{behind_all_others, carry, hand_out};
-use super::lanes::{Done, Lane, Lanes, Next, Waiting, WaitingTurn, WaitingWrite};
+use super::lanes::{Done, Lanes, Next, Waiting, WaitingTurn, WaitingWrite};
 use super::waiter::{Answer, Waiter, answer};
 use crate::async_cache::AsyncCache;
 use crate::backend::Context;
@@ -29,12 +30,15 @@ pub(super) struct Writes {
     lanes: usize,
     most_keys: usize,
     most_bytes: usize,
-    /// How many lanes are in use: a hint that spares locks.
-    in_use: AtomicUsize,
+    /// How many trips are under way in all: a hint that spares locks.
+    under_way: AtomicUsize,
     by_runtime: Mutex<ByRuntime<Lanes>>,
     became_idle: Notify,
     hasher: foldhash::fast::RandomState,
 }
+
+/// How long a caller may take to send what it has waited to send.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// How a write goes.
 pub(super) enum WriteWay<'a> {
@@ -46,8 +50,7 @@ pub(super) enum WriteWay<'a> {
     Together(Answer<bool>),
 }
 
-/// The one trip of a write that goes by itself; those who waited for it travel
-/// together once it ends.
+/// The trip of a write that goes by itself.
 pub(super) struct Alone<'a> {
     writes: &'a Arc<Writes>,
     runtime: Handle,
@@ -65,7 +68,7 @@ impl Writes {
             lanes: gather.trips,
             most_keys: most,
             most_bytes: gather.bytes,
-            in_use: AtomicUsize::new(0),
+            under_way: AtomicUsize::new(0),
             by_runtime: Mutex::default(),
             became_idle: Notify::new(),
             hasher: foldhash::fast::RandomState::default(),
@@ -83,16 +86,14 @@ impl Writes {
     ) -> Result<WriteWay<'_>> {
         let Ok(runtime) = Handle::try_current() else { return Ok(WriteWay::Through) };
         let hash = self.hasher.hash_one(key);
-        let try_alone = |lanes: &mut Lanes| {
+        let leaves_alone = |lanes: &mut Lanes| {
             let number = lanes.of(hash);
-            let lane = lanes.lane(number);
-            lane.is_idle().then(|| {
-                lane.begin(hash);
-                self.in_use.fetch_add(1, Ordering::Relaxed);
+            lanes.lane(number).leaves_alone().then(|| {
+                self.begin();
                 number
             })
         };
-        let alone = try_alone(self.by_runtime().get_or_make(runtime.id(), || Lanes::new(self.lanes)));
+        let alone = leaves_alone(self.by_runtime().get_or_make(runtime.id(), || Lanes::new(self.lanes)));
         if let Some(lane) = alone {
             return Ok(WriteWay::Alone(Alone { writes: self, runtime, lane }));
         }
@@ -101,14 +102,22 @@ impl Writes {
         let (waiter, answer) = Waiter::new(self.context.clock.precise().after(self.context.deadline));
         let (key, write) = (key.to_owned_key(), write.clone());
         let waiting = WaitingWrite { hash, key, value, write, waiter };
-        let mut by_runtime = self.by_runtime();
-        let lanes = by_runtime.get_or_make(runtime.id(), || Lanes::new(self.lanes));
-        if let Some(lane) = try_alone(lanes) {
-            drop(by_runtime);
-            return Ok(WriteWay::Alone(Alone { writes: self, runtime, lane }));
+        let (number, needs_carrier) = {
+            let mut by_runtime = self.by_runtime();
+            let lanes = by_runtime.get_or_make(runtime.id(), || Lanes::new(self.lanes));
+            if let Some(lane) = leaves_alone(lanes) {
+                drop(by_runtime);
+                return Ok(WriteWay::Alone(Alone { writes: self, runtime, lane }));
+            }
+            let number = lanes.of(hash);
+            let lane = lanes.lane(number);
+            lane.push(Waiting::Write(waiting));
+            (number, lane.needs_carrier())
+        };
+        if needs_carrier {
+            self.begin();
+            Carrier::start(self, &runtime, number);
         }
-        let number = lanes.of(hash);
-        lanes.lane(number).push(Waiting::Write(waiting));
         Ok(WriteWay::Together(answer))
     }
 
@@ -126,7 +135,7 @@ impl Writes {
     }
 
     fn turn_of(&self, take: impl FnOnce(&mut Lanes, Tick) -> Vec<Answer<Done>>) -> Option<Turn> {
-        if self.in_use.load(Ordering::Relaxed) == 0 {
+        if self.under_way.load(Ordering::Relaxed) == 0 {
             return None;
         }
         let runtime = Handle::try_current().ok()?;
@@ -141,19 +150,21 @@ impl Writes {
         let next = {
             let mut by_runtime = self.by_runtime();
             let Some(lanes) = by_runtime.get(runtime) else { return Next::Nobody };
-            let next = lanes.lane(lane).next(boarding, self.most_keys, self.most_bytes);
-            if matches!(next, Next::Nobody) {
-                self.leave();
-            }
-            next
+            lanes.lane(lane).next(boarding, self.most_keys, self.most_bytes)
         };
+        if matches!(next, Next::Nobody) {
+            self.end();
+        }
         boarding.retain(|waiting| !waiting.waiter.is_gone());
         next
     }
 
-    /// A lane is free again.
-    fn leave(&self) {
-        if self.in_use.fetch_sub(1, Ordering::Relaxed) == 1 {
+    fn begin(&self) {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn end(&self) {
+        if self.under_way.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.became_idle.notify_waiters();
         }
     }
@@ -174,17 +185,19 @@ impl Writes {
         hand_out(&mut travellers, outcome);
     }
 
-    /// Lets the lane stand still until the write whose turn it is has ended.
+    /// Lets the lane stand still until the write whose turn it is has been sent.
     async fn let_through(&self, mut turn: WaitingTurn, expire: impl Fn(Tick) -> Tick) {
-        let (done, ended) = oneshot::channel();
+        let (done, sent) = oneshot::channel();
         turn.waiter.tell(Ok(done));
-        let ended = async {
-            // It never sends; that it is dropped is the word.
-            drop(ended.await);
+        let patience = self.context.clock.precise().after(PATIENCE);
+        let sent = async {
+            // That it is dropped is the word. A caller who does not get to it must
+            // not keep all others waiting.
+            drop(self.context.timer.limit(patience, sent).await);
             Ok(())
         };
         // Without timers its caller cannot go on either.
-        drop(carry::<(), Done>(&self.context, ended, &mut [], expire).await);
+        drop(carry::<(), Done>(&self.context, sent, &mut [], expire).await);
     }
 
     fn expire_waiting(&self, runtime: runtime::Id, lane: usize, now: Tick) -> Tick {
@@ -202,7 +215,7 @@ impl Writes {
         loop {
             let mut became_idle = std::pin::pin!(self.became_idle.notified());
             became_idle.as_mut().enable();
-            if self.in_use.load(Ordering::Relaxed) == 0 {
+            if self.under_way.load(Ordering::Relaxed) == 0 {
                 return;
             }
             became_idle.await;
@@ -216,7 +229,7 @@ impl Writes {
 
 impl Turn {
     /// Ends when all that was before is done. What comes behind waits until the
-    /// answer is dropped.
+    /// answer is dropped, for a little while.
     pub(super) async fn granted(self) -> Result<Vec<Done>> {
         let mut granted = Vec::with_capacity(self.0.len());
         for turn in self.0 {
@@ -228,20 +241,10 @@ impl Turn {
 
 impl Drop for Alone<'_> {
     fn drop(&mut self) {
-        let is_awaited = {
-            let mut by_runtime = self.writes.by_runtime();
-            let Some(lanes) = by_runtime.get(self.runtime.id()) else { return };
-            let lane = lanes.lane(self.lane);
-            let is_awaited = lane.is_awaited();
-            if !is_awaited {
-                lane.abandon();
-                self.writes.leave();
-            }
-            is_awaited
-        };
-        if is_awaited {
-            Carrier::start(self.writes, &self.runtime, self.lane);
+        if let Some(lanes) = self.writes.by_runtime().get(self.runtime.id()) {
+            lanes.lane(self.lane).is_alone_no_more();
         }
+        self.writes.end();
     }
 }
 
@@ -254,7 +257,7 @@ struct Carrier {
 }
 
 impl Carrier {
-    /// The lane is in use. No lock is held: a runtime that has been shut down
+    /// It has been counted. No lock is held: a runtime that has been shut down
     /// drops the task at once.
     fn start(writes: &Arc<Writes>, runtime: &Handle, lane: usize) {
         let carrier = Self { writes: Arc::clone(writes), runtime: runtime.id(), lane, ended: false };
@@ -277,28 +280,15 @@ impl Carrier {
     }
 }
 
-/// If the runtime is shut down, those who wait on it learn of it; if the store
-/// panicked, another task goes on.
+/// If the runtime is shut down, those who wait on it learn of it.
 impl Drop for Carrier {
     fn drop(&mut self) {
         if self.ended {
             return;
         }
-        let successor = Handle::try_current().ok().filter(|_| std::thread::panicking());
-        let abandoned = {
-            let mut by_runtime = self.writes.by_runtime();
-            let Some(lanes) = by_runtime.get(self.runtime) else { return };
-            let lane: &mut Lane = lanes.lane(self.lane);
-            if successor.is_some() && lane.is_awaited() {
-                None
-            } else {
-                self.writes.leave();
-                Some(lane.abandon())
-            }
-        };
-        match (abandoned, successor) {
-            (None, Some(runtime)) => Self::start(&self.writes, &runtime, self.lane),
-            (abandoned, _) => drop(abandoned),
-        }
+        let abandoned =
+            self.writes.by_runtime().get(self.runtime).map(|lanes| lanes.lane(self.lane).abandon());
+        drop(abandoned);
+        self.writes.end();
     }
 }

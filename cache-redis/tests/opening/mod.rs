@@ -5,13 +5,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Cache, CacheBuilder, Context, Settings, Timer, Trip};
+use cache_core::{AsyncCache, Batching, Cache, CacheBuilder, Context, Settings, Timer, Trip};
 
 use crate::servers;
 
 /// What was opened, and what it was opened with.
 pub(crate) struct Open {
-    pub(crate) store: Arc<Trip>,
+    pub(crate) store: Arc<dyn AsyncCache>,
+    /// Under the store, or the store itself.
+    pub(crate) trip: Arc<Trip>,
     pub(crate) context: Context,
 }
 
@@ -21,7 +23,13 @@ impl Open {
     pub(crate) fn with(settings: &Settings) -> Self {
         let mut context = Context::new("test");
         context.deadline = DEADLINE;
-        Self { store: servers::open(settings, &context), context }
+        let trip = servers::trip(settings, &context);
+        let store: Arc<dyn AsyncCache> = if servers::is_batched(settings) {
+            Arc::new(Batching::new(Arc::<Trip>::clone(&trip), &context))
+        } else {
+            Arc::<Trip>::clone(&trip)
+        };
+        Self { store, trip, context }
     }
 
     /// A handle, as a configuration makes it.

@@ -116,7 +116,7 @@ async fn a_parked_call_of_any_kind_keeps_nobody_waiting(driver: &'static str) {
                 assert_eq!(outcome, Some(1), "{driver}: {what}");
             }
             others_work(driver, "nobody", &cache).await;
-            assert_eq!(open.store.in_flight(), 0, "{driver}");
+            assert_eq!(open.trip.in_flight(), 0, "{driver}");
         }
     }
 }
@@ -157,7 +157,7 @@ async fn a_dropped_call_keeps_nobody_waiting_for_the_connection(driver: &'static
         cache.aset("key", &2, MINUTE).await.expect("it is taken");
         assert_eq!(cache.aget::<i64>("key").await.expect("it is answered"), Some(2), "{driver}");
         assert_eq!(proxy.trips().len(), 1, "{driver}: one connection");
-        assert_eq!(open.store.in_flight(), 0, "{driver}");
+        assert_eq!(open.trip.in_flight(), 0, "{driver}");
     }
 }
 

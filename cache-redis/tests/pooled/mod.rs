@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use cache_core::{AsyncCache as _, Key, KeySpace, Read, SettingValue, Settings, Timeout};
+use cache_core::{Key, KeySpace, Read, SettingValue, Settings, Timeout};
 
 use crate::SCRIPTS;
 use crate::monitor::Sent;

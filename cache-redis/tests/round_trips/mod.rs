@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use cache_core::{AsyncCache as _, Entry, Format, Key, KeySpace, Life, NewEntry, Read, Timeout, When, Write};
+use cache_core::{Entry, Format, Key, KeySpace, Life, NewEntry, Read, Timeout, When, Write};
 
 use crate::SCRIPTS;
 use crate::opening::Open;
