@@ -21,8 +21,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use cache_core::{
-    AsyncCache as _, Cache, CodecChoice, Entry, ErrorKind, Format, Key, KeySpace, NewEntry, Read, Timeout,
-    Value, When, Write,
+    Cache, CodecChoice, Entry, ErrorKind, Format, Key, KeySpace, NewEntry, Read, Timeout, Value, When, Write,
 };
 
 use crate::board::{Board, KNOWN, as_it_is, key_of, known, read_many, stored_key, write_all};

@@ -19,6 +19,8 @@ pub(crate) enum Need {
     NoTokens,
     /// Tokens are numbers, one for each write: equal values differ by them.
     NumberedTokens,
+    /// Every read sees what has been acknowledged.
+    FreshReads,
     /// A move is one step.
     AtomicMove,
     /// A move in steps notices that the entry changed under it.
@@ -79,6 +81,7 @@ impl Need {
             Self::Tokens => (capabilities.tokens, "tokens"),
             Self::NoTokens => (!capabilities.tokens, "tokens = false"),
             Self::NumberedTokens => (facts.beyond.contains(&self), "tokens that are numbers"),
+            Self::FreshReads => (!capabilities.stale_reads, "stale_reads = false"),
             Self::AtomicMove => (capabilities.atomic_move, "atomic_move"),
             Self::CarefulMove => (capabilities.atomic_move || capabilities.tokens, "atomic_move or tokens"),
             Self::ClearPrefix => (capabilities.clear_prefix, "clear_prefix"),

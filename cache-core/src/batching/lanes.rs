@@ -4,6 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use super::by_runtime::Idle;
+use super::sweep::Sweep;
 use super::waiter::{Answer, Waiter};
 use crate::clock::Tick;
 use crate::entry::EncodedEntry;
@@ -26,6 +27,7 @@ pub(super) struct Lane {
     /// The hashes of the keys that the carrier's trip is about.
     under_way: Vec<u64>,
     waiting: VecDeque<Waiting>,
+    sweep: Sweep,
 }
 
 /// One who waits in a lane.
@@ -127,6 +129,10 @@ impl Lane {
 
     pub(super) fn push(&mut self, waiting: Waiting) {
         self.waiting.push_back(waiting);
+        self.sweep.after_push(&mut self.waiting, |waiting| match waiting {
+            Waiting::Write(write) => write.waiter.is_gone(),
+            Waiting::Turn(turn) => turn.waiter.is_gone(),
+        });
     }
 
     /// Whether a carrier has to be started; from now on there is one.

@@ -5,6 +5,7 @@ mod by_runtime;
 mod carrying;
 mod lanes;
 mod reads;
+mod sweep;
 mod waiter;
 mod writes;
 

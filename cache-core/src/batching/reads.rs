@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::by_runtime::{ByRuntime, Idle};
 use super::carrying::{behind_all_others, carry, hand_out};
+use super::sweep::Sweep;
 use super::waiter::{Answer, Waiter};
 use crate::async_cache::AsyncCache;
 use crate::backend::Context;
@@ -45,6 +46,7 @@ struct Queue {
     is_one_alone: bool,
     carriers: usize,
     waiting: VecDeque<Waiting>,
+    sweep: Sweep,
 }
 
 struct Waiting {
@@ -101,6 +103,7 @@ impl Reads {
                 return ReadWay::Alone(Alone { reads: self, runtime });
             }
             queue.waiting.push_back(waiting);
+            queue.sweep.after_push(&mut queue.waiting, |waiting| waiting.waiter.is_gone());
             let most = self.trips.saturating_sub(usize::from(queue.is_one_alone)).max(1);
             let needs_carrier = queue.carriers < most;
             if needs_carrier {

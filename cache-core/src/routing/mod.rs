@@ -11,6 +11,7 @@ mod watch;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::{BoxFuture, join, join_all};
@@ -51,7 +52,8 @@ pub use settings::{ReplicaPolicy, RoutingSettings};
 ///   ms and less and less often down to once a second, until it answers; then it
 ///   is taken back. One that fails anew within ten seconds is asked as seldom as
 ///   before. What fails otherwise (`Auth`, `Server`, `Missing`, `ReadOnly`) may be
-///   about one key: the replica is asked at once, and left out if that fails too.
+///   about one key, and a caller with a shorter deadline may just be in a hurry:
+///   then the replica is asked at once, and left out if that fails.
 /// * With [`max_lag`](RoutingSettings::max_lag) one whose data is older, or not
 ///   known to be younger, is left out too. The servers are then asked four times
 ///   within that time, at most a hundred times a second and at least once. A
@@ -176,10 +178,11 @@ impl Routing {
         } else {
             let context = &self.servers.context;
             let now = context.clock.precise();
-            let most = now.after(until.since(now) / 2);
-            let outcome = context.timer.limit(most, call(&replica.store)).await;
-            // A caller in a hurry says nothing of the replica.
-            if outcome.is_err() && most < now.after(self.servers.attempt) {
+            let left = until.since(now);
+            let outcome = context.timer.limit(now.after(left / 2), call(&replica.store)).await;
+            if outcome.is_err() && left + COARSENESS < context.deadline {
+                // A caller in a hurry does not tell how the replica is; it is asked.
+                self.servers.suspect(place);
                 return Err(no_time());
             }
             outcome.unwrap_or_else(|expiry| Err(expired(expiry)))
@@ -252,6 +255,9 @@ impl Routing {
         self.servers.context.counters.count(counter);
     }
 }
+
+/// How far behind the clock may be that is read cheaply.
+const COARSENESS: Duration = Duration::from_millis(10);
 
 #[cold]
 fn expired(expiry: Expiry) -> Error {

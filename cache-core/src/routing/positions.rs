@@ -10,6 +10,8 @@ pub(super) struct Positions {
     /// Rising positions, each with the last time at which the leader had got
     /// at least so far and we asked.
     samples: VecDeque<(u64, Tick)>,
+    /// Since the last sample the leader has not answered, up to now.
+    silent: Option<Tick>,
 }
 
 /// More are not kept: a replica that is further behind is as old as it was.
@@ -19,6 +21,7 @@ impl Positions {
     /// The leader was at this position when it was asked after `asked`. One
     /// that has gone back is another leader, or the same one without its data.
     pub(super) fn leader_at(&mut self, position: u64, asked: Tick) {
+        self.silent = None;
         match self.samples.back_mut() {
             Some((last, at)) if *last == position => *at = asked.max(*at),
             Some((last, _)) if *last > position => {
@@ -32,11 +35,10 @@ impl Positions {
         }
     }
 
-    /// The leader did not answer: as far as is known it is where it was.
-    pub(super) fn leader_silent(&mut self, asked: Tick) {
-        if let Some((_, at)) = self.samples.back_mut() {
-            *at = asked.max(*at);
-        }
+    /// The leader does not answer: as far as is known it is where it was, until
+    /// it says otherwise.
+    pub(super) fn leader_silent(&mut self, now: Tick) {
+        self.silent = Some(now);
     }
 
     /// From when on a replica at this position may lack writes: it has all
@@ -44,7 +46,8 @@ impl Positions {
     pub(super) fn reached(&self, position: u64) -> Option<Tick> {
         let reached = self.samples.partition_point(|(sample, _)| *sample <= position);
         let (_, at) = self.samples.get(reached.checked_sub(1)?)?;
-        Some(*at)
+        let has_all = reached == self.samples.len();
+        Some(self.silent.filter(|_| has_all).map_or(*at, |now| now.max(*at)))
     }
 }
 
@@ -80,6 +83,9 @@ mod tests {
         positions.leader_silent(at(9));
         assert_eq!(positions.reached(20), Some(at(9)));
         assert_eq!(positions.reached(19), Some(at(2)));
+        // It had gone on before it fell silent.
+        positions.leader_at(30, at(10));
+        assert_eq!(positions.reached(20), Some(at(3)));
     }
 
     #[test]

@@ -26,8 +26,6 @@ pub(super) struct Servers {
     pub(super) replicas: Vec<Replica>,
     pub(super) settings: RoutingSettings,
     pub(super) context: Context,
-    /// How long an attempt on a replica may take, whoever makes it.
-    pub(super) attempt: Duration,
     positions: Mutex<Positions>,
     /// Whether the leader has said that it cannot tell positions.
     leader_is_blind: AtomicBool,
@@ -59,7 +57,6 @@ impl Servers {
             replicas: replicas.into_iter().map(|store| Replica::new(store, attempt)).collect(),
             settings,
             context,
-            attempt,
             positions: Mutex::default(),
             leader_is_blind: AtomicBool::new(false),
             turns: AtomicUsize::new(0),
@@ -106,12 +103,17 @@ impl Servers {
             ErrorKind::Deadline | ErrorKind::Connection => {
                 self.leave_out(place, "it does not answer", Some(error));
             }
-            ErrorKind::Auth | ErrorKind::Server | ErrorKind::Missing | ErrorKind::ReadOnly
-                if self.replicas[place].suspect() =>
-            {
-                self.watch_soon();
+            ErrorKind::Auth | ErrorKind::Server | ErrorKind::Missing | ErrorKind::ReadOnly => {
+                self.suspect(place);
             }
             _ => {}
+        }
+    }
+
+    /// Something went wrong there that may say nothing of the replica.
+    pub(super) fn suspect(self: &Arc<Self>, place: usize) {
+        if self.replicas[place].suspect() {
+            self.watch_soon();
         }
     }
 

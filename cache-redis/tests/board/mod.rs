@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Debug;
 
-use cache_core::{AsyncCache as _, Cache, Counter, Entry, Format, Key, KeySpace, Read, Timeout, Value};
+use cache_core::{Cache, Counter, Entry, Format, Key, KeySpace, Read, Timeout, Value};
 
 use crate::opening::Open;
 use crate::resp::Client;

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use cache_core::{
-    AsyncCache as _, Cache, ErrorKind, Format, Key, KeySpace, Life, OnDecodeError, Read, Timeout,
-    UndecodableReason, When, Write,
+    Cache, ErrorKind, Format, Key, KeySpace, Life, OnDecodeError, Read, Timeout, UndecodableReason, When,
+    Write,
 };
 
 use crate::board::{Board, read_many, stored_key, write_all};

@@ -12,8 +12,8 @@ use crate::failure::Outcome;
 
 cases! {
     "concurrency":
-    [Stores] => readers_never_go_back, readers_see_one_value_whole, tasks_on_their_own_keys_do_not_meet,
-        adds_and_deletes_are_a_lock;
+    [Stores, FreshReads] => readers_never_go_back;
+    [Stores] => readers_see_one_value_whole, tasks_on_their_own_keys_do_not_meet, adds_and_deletes_are_a_lock;
     [Stores, ClearPrefix] => a_clear_under_load_ends_and_hurts_nobody;
 }
 

@@ -6,10 +6,10 @@ mod plan;
 mod store;
 mod tally;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use cache_core::{AsyncCache, Capabilities};
+use cache_core::{AsyncCache, Capabilities, Lag};
 
 use plan::Plan;
 use tally::Tally;
@@ -76,6 +76,8 @@ pub struct Faulty {
     plan: Plan,
     tally: Tally,
     loading: AtomicBool,
+    /// What pings say of the lag; `None` for what the store below says.
+    lag: Mutex<Option<Lag>>,
 }
 
 impl Faulty {
@@ -105,6 +107,7 @@ impl Faulty {
             plan: Plan::default(),
             tally: Tally::default(),
             loading: AtomicBool::new(false),
+            lag: Mutex::default(),
         })
     }
 
@@ -114,15 +117,45 @@ impl Faulty {
     }
 
     /// Takes all commands back and lets go whoever is held; pings say that
-    /// nothing is loading.
+    /// nothing is loading, and of the lag what the store below says.
     pub fn heal(&self) {
         self.loading.store(false, Ordering::SeqCst);
+        self.say_of_lag(None);
         self.plan.forget();
     }
 
     /// From now on pings answer, and say that the server is still loading.
     pub fn load(&self) {
         self.loading.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on pings say this of the lag, whatever the store below says.
+    ///
+    /// ```
+    /// use cache_core::{AsyncCache, Lag};
+    /// use cache_testkit::Faulty;
+    /// use std::sync::Arc;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> cache_core::Result<()> {
+    /// let replica = Faulty::over(Arc::new(cache_mem::MemStore::new()));
+    /// replica.lag(Lag::Position(7));
+    /// assert_eq!(replica.aping().await?.lag, Lag::Position(7));
+    /// replica.heal();
+    /// assert_eq!(replica.aping().await?.lag, Lag::Unknown);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn lag(&self, lag: Lag) {
+        self.say_of_lag(Some(lag));
+    }
+
+    fn say_of_lag(&self, lag: Option<Lag>) {
+        *self.lag.lock().unwrap_or_else(PoisonError::into_inner) = lag;
+    }
+
+    fn lag_said(&self) -> Option<Lag> {
+        *self.lag.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many calls of this kind have begun.

@@ -209,6 +209,10 @@ impl AsyncCache for Faulty {
     async fn aping(&self) -> Result<Ping> {
         let ping = async {
             let ping = self.below.aping().await?;
+            let ping = match self.lag_said() {
+                Some(lag) => ping.with_lag(lag),
+                None => ping,
+            };
             Ok(if self.loading.load(Ordering::SeqCst) { ping.loading() } else { ping })
         };
         self.run(Call::Ping, &[], None, Ping::new(std::time::Duration::ZERO), ping).await
