@@ -103,9 +103,9 @@ pub use registry::Registry;
 
 #[doc(no_inline)]
 pub use cache_core::{
-    AnyValue, AsyncCache, Backend, BoxError, BulkFuture, Cache, Capabilities, Clock, Codec, Context, Error,
-    ErrorKind, IntoLoaded, Life, Load, LoadMany, Loaded, Opened, Operation, Partial, Ping, Result, Setting,
-    SettingKind, SettingValue, Settings, Stats, Timeout, Value,
+    AnyValue, AsyncCache, Backend, BoxError, BulkFuture, Cache, Capabilities, Clock, Codec, Context,
+    Endpoint, EndpointPing, Error, ErrorKind, IntoLoaded, Lag, Life, Load, LoadMany, Loaded, Opened,
+    Operation, Partial, Ping, Result, Setting, SettingKind, SettingValue, Settings, Stats, Timeout, Value,
 };
 
 /// The examples of the page are compiled and run.

@@ -112,10 +112,13 @@ impl Writes {
             let number = lanes.of(hash);
             let lane = lanes.lane(number);
             lane.push(Waiting::Write(waiting));
-            (number, lane.needs_carrier())
+            let needs_carrier = lane.needs_carrier();
+            if needs_carrier {
+                self.begin();
+            }
+            (number, needs_carrier)
         };
         if needs_carrier {
-            self.begin();
             Carrier::start(self, &runtime, number);
         }
         Ok(WriteWay::Together(answer))
