@@ -230,11 +230,7 @@ async fn many_at_once_are_spread_over_replicas(way: &'static str) {
     assert!(read.iter().all(|count| *count >= TASKS * EACH / 4), "{way}: {read:?}");
     let is_batched = way.ends_with("batched");
     assert_eq!(sent.by_replicas().contains(&"MGET"), is_batched, "{way}");
-    assert_eq!(cache_batched(&watched.cache), is_batched, "{way}");
-}
-
-fn cache_batched(cache: &Cache) -> bool {
-    cache.stats().batched > 0
+    assert_eq!(watched.cache.stats().batched > 0, is_batched, "{way}");
 }
 
 async fn one_after_the_other_takes_turns(way: &'static str) {

@@ -29,7 +29,8 @@ pub(super) struct Writing<'a> {
 }
 
 /// Of eight bytes each: 128 KiB.
-const PLACES: usize = 1 << 14;
+const PLACES: usize = 1 << BITS;
+const BITS: u32 = 14;
 
 impl Recent {
     pub(super) fn new(window: Duration) -> Self {
@@ -54,8 +55,9 @@ impl Recent {
     }
 
     fn place(&self, key: &Key<'_>) -> &AtomicU64 {
-        let hash = self.hasher.hash_one(key);
-        &self.places[usize::try_from(hash % PLACES as u64).unwrap_or(0)]
+        // The upper bits are those that a fast hash mixes best.
+        let place = self.hasher.hash_one(key) >> (u64::BITS - BITS);
+        &self.places[usize::try_from(place).unwrap_or(0)]
     }
 }
 

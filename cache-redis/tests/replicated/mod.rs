@@ -42,7 +42,12 @@ const ARGS: [&str; 8] = [
 impl Replicated {
     /// A leader and its replicas, which have what it has.
     pub(crate) async fn start() -> Self {
-        let leader = OwnServer::start(&ARGS).await;
+        Self::start_with(&[]).await
+    }
+
+    /// The same, of a leader with these arguments too.
+    pub(crate) async fn start_with(of_leader: &[&str]) -> Self {
+        let leader = OwnServer::start(&[&ARGS[..], of_leader].concat()).await;
         let replicas = join_all((0..REPLICAS).map(|_| replica_of(leader.port()))).await;
         let replicated = Self { leader, replicas };
         replicated.caught_up().await;

@@ -63,6 +63,13 @@ pub(crate) enum Outcome {
     GivenUp,
 }
 
+impl What {
+    /// Whether a replica may do it.
+    pub(crate) fn is_read(self) -> bool {
+        matches!(self, Self::Get | Self::GetMany)
+    }
+}
+
 impl Call {
     pub(crate) fn took(&self) -> Duration {
         self.ended.since(self.began)

@@ -28,7 +28,7 @@ impl Report {
         eprintln!(
             "| {fault:<34} | {driver:<8} | calls {:>5} | done {done:>5} | {:<34} | first done {:>8} and last failure \
              {:>8} after | slowest done {:>8} | failures p99 {:>8}, max {:>8} | hung {} | outages {}, failed fast \
-             {}, reconnections {} |",
+             {}, reconnections {}{} |",
             self.calls.len(),
             failures.join(", "),
             millis(self.first_done_after(back)),
@@ -40,7 +40,20 @@ impl Report {
             stats.outages,
             stats.failed_fast,
             stats.reconnections,
+            self.replicas(),
         );
+    }
+
+    /// Where there are any.
+    fn replicas(&self) -> String {
+        let stats = &self.stats;
+        if stats.routed_to_replica == 0 {
+            return String::new();
+        }
+        format!(
+            ", read from replicas {}, left out {}, tried again {}",
+            stats.routed_to_replica, stats.replicas_left_out, stats.retried_on_leader
+        )
     }
 
     /// What holds whatever happened: nobody hangs, nobody gets another's answer.
