@@ -1,4 +1,5 @@
-//! The conformance suite on each server, by each driver.
+//! The conformance suite on each server and on replicas, by each driver, with
+//! single operations that travel together and without.
 
 mod resp;
 mod servers;
@@ -29,12 +30,13 @@ fn main() -> ExitCode {
     for way in WAYS {
         let name = way.replace(", ", "_");
         suite = suite.subject(subject(&format!("{name}_replicas"), move || replicated(way), open_settled));
-        let recent = move || replicated(way);
-        suite = suite.subject(subject(&format!("{name}_replicas_own_writes"), recent, open_own_writes));
         if way.ends_with("batched") {
             let pooled = move || Server::Plain.settings(way).with("pool_size", SettingValue::Integer(2));
-            suite = suite.subject(subject(&name, move || Server::Plain.settings(way), open));
-            suite = suite.subject(subject(&format!("{name}_pool"), pooled, open));
+            let recent = move || replicated(way);
+            suite = suite
+                .subject(subject(&name, move || Server::Plain.settings(way), open))
+                .subject(subject(&format!("{name}_pool"), pooled, open))
+                .subject(subject(&format!("{name}_own_writes"), recent, open_own_writes));
         }
     }
     suite.run()
