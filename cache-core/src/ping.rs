@@ -15,6 +15,10 @@ pub struct Ping {
     pub loading: bool,
     /// How far it lags behind its leader.
     pub lag: Lag,
+    /// In which history of writes positions are, by any number that tells it
+    /// from others: those of two histories do not compare. A leader that has
+    /// begun anew has another one.
+    pub history: u64,
     /// Each server by itself, the leader first, where there are several.
     pub endpoints: Vec<EndpointPing>,
 }
@@ -58,7 +62,7 @@ pub enum Endpoint {
 impl Ping {
     /// An answer that took this long, from a server that is ready.
     pub fn new(round_trip: Duration) -> Self {
-        Self { round_trip, loading: false, lag: Lag::Unknown, endpoints: Vec::new() }
+        Self { round_trip, loading: false, lag: Lag::Unknown, history: 0, endpoints: Vec::new() }
     }
 
     /// The same answer, from a server that is still loading its data.
@@ -72,6 +76,13 @@ impl Ping {
     #[must_use]
     pub fn with_lag(mut self, lag: Lag) -> Self {
         self.lag = lag;
+        self
+    }
+
+    /// The same answer, with the history that its position is in.
+    #[must_use]
+    pub fn in_history(mut self, history: u64) -> Self {
+        self.history = history;
         self
     }
 

@@ -4,9 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use cache_core::{
-    AsyncCache, Batch, Capabilities, Context, Error, ErrorKind, Found, Gather, Incr, Key, Lag, Life,
-    NewEntry, Ping, Read, Result, Scope, Settings, Token, When, Write,
+    AsyncCache, Batch, Capabilities, Context, Error, ErrorKind, Found, Gather, Incr, Key, Life, NewEntry,
+    Ping, Read, Result, Scope, Settings, Token, When, Write,
 };
 use futures::future::{join, join_all};
 
@@ -85,14 +86,13 @@ impl RedisStore {
         }
     }
 
-    /// Whether the server is ready, and where it is in the leader's writes.
-    async fn ask_position(&self) -> Result<(std::result::Result<(), ServerError>, Lag)> {
+    /// Whether the server is ready, and what it tells of replication, if it may.
+    async fn ask_position(&self) -> Result<(std::result::Result<(), ServerError>, Option<Bytes>)> {
         let slot = self.pool.slot(0);
         let (ping, info) = (Command::ping(), Command::info_of_replication());
         let (answer, told) = join(slot.try_ask(&ping, Reply::done), slot.try_ask(&info, Reply::value)).await;
         // Whom an ACL or a proxy keeps from asking cannot tell.
-        let lag = told?.map_or(Lag::Unknown, |text| replication::position(&text, self.part));
-        Ok((answer?, lag))
+        Ok((answer?, told?.ok()))
     }
 
     async fn set_unchanged(
@@ -249,11 +249,15 @@ impl AsyncCache for RedisStore {
 
     async fn aping(&self) -> Result<Ping> {
         let began = self.context.clock.precise();
-        let (answer, lag) = match self.part {
-            Part::Alone => (self.pool.slot(0).try_ask(&Command::ping(), Reply::done).await?, Lag::Unknown),
+        let (answer, told) = match self.part {
+            Part::Alone => (self.pool.slot(0).try_ask(&Command::ping(), Reply::done).await?, None),
             Part::Leader | Part::Replica => self.ask_position().await?,
         };
-        let ping = Ping::new(self.context.clock.precise().since(began)).with_lag(lag);
+        let ping = Ping::new(self.context.clock.precise().since(began));
+        let ping = match &told {
+            Some(text) => replication::placed(ping, text, self.part),
+            None => ping,
+        };
         match answer {
             Ok(()) => Ok(ping),
             Err(ServerError::Loading) => Ok(ping.loading()),

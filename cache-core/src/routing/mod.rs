@@ -60,7 +60,8 @@ pub use settings::{ReplicaPolicy, RoutingSettings};
 ///   replica that says how old its data is is believed; where servers tell
 ///   positions, data is as old as the last position of the leader that the
 ///   replica has reached. Behind a leader that does not answer nothing ages that
-///   has reached its last known position. Where a server can tell neither, one
+///   has reached its last known position, or has begun anew since; one whose
+///   history is not the leader's has an unknown age. Where a server can tell neither, one
 ///   event says so and it is used as it is.
 /// * With no replica left, reads go to the leader.
 ///

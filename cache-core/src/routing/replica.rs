@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::positions::Place;
 use crate::async_cache::AsyncCache;
 use crate::clock::Tick;
 
@@ -18,8 +19,8 @@ pub(super) struct Replica {
     late: AtomicBool,
     /// Whether it can tell how old its data is.
     sight: AtomicU8,
-    /// Where it was last; [`NOWHERE`] while it has told no position.
-    position: AtomicU64,
+    /// Where it was last, if it has told.
+    place: Mutex<Option<Place>>,
     /// It has all that the leader had then; zero while that is not known.
     reached: AtomicU64,
     setbacks: Mutex<Setbacks>,
@@ -32,8 +33,6 @@ struct Setbacks {
     /// When it was last taken back.
     back: Option<Tick>,
 }
-
-const NOWHERE: u64 = u64::MAX;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -73,7 +72,7 @@ impl Replica {
             fitness: AtomicU8::new(Fitness::Fit as u8),
             late: AtomicBool::new(false),
             sight: AtomicU8::new(Sight::Unknown as u8),
-            position: AtomicU64::new(NOWHERE),
+            place: Mutex::default(),
             reached: AtomicU64::new(0),
             setbacks: Mutex::default(),
         }
@@ -164,12 +163,12 @@ impl Replica {
         self.sight.swap(sight as u8, Ordering::Relaxed) != sight as u8
     }
 
-    pub(super) fn position(&self) -> Option<u64> {
-        Some(self.position.load(Ordering::Relaxed)).filter(|position| *position != NOWHERE)
+    pub(super) fn place(&self) -> Option<Place> {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn set_position(&self, position: u64) {
-        self.position.store(position, Ordering::Relaxed);
+    pub(super) fn set_place(&self, place: Place) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
     }
 
     pub(super) fn set_reached(&self, reached: Option<Tick>) {

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::positions::Positions;
+use super::positions::{Place, Positions};
 use super::replica::{Fitness, Replica, Sight};
 use super::settings::{ReplicaPolicy, RoutingSettings};
 use super::watch::Watch;
@@ -134,26 +134,26 @@ impl Servers {
     /// What the leader said when it was asked after `asked`.
     fn heard_leader(&self, asked: Tick, answer: &Result<Ping>) {
         match answer {
-            Ok(Ping { lag: Lag::Position(position), .. }) => {
-                self.positions().leader_at(*position, asked);
+            Ok(Ping { lag: Lag::Position(position), history, .. }) => {
+                self.positions().leader_at(Place { history: *history, position: *position }, asked);
                 self.leader_is_blind.store(false, Ordering::Relaxed);
             }
             Ok(_) => self.leader_is_blind.store(true, Ordering::Relaxed),
             Err(_) => self.positions().leader_silent(asked),
         }
-        self.place_all();
+        self.judge_all();
     }
 
     /// The leader does not answer, or has not yet.
     pub(super) fn leader_silent(&self, now: Tick) {
         self.positions().leader_silent(now);
-        self.place_all();
+        self.judge_all();
     }
 
-    fn place_all(&self) {
-        for (place, replica) in self.replicas.iter().enumerate() {
-            if let Some(position) = replica.position() {
-                self.place(place, position);
+    fn judge_all(&self) {
+        for (number, replica) in self.replicas.iter().enumerate() {
+            if let Some(place) = replica.place() {
+                self.judge(number, place);
             }
         }
     }
@@ -168,8 +168,9 @@ impl Servers {
             Ok(ping) if ping.loading => return self.leave_out(place, "it is loading its data", None),
             Ok(ping) => match ping.lag {
                 Lag::Position(position) => {
-                    replica.set_position(position);
-                    self.place(place, position);
+                    let there = Place { history: ping.history, position };
+                    replica.set_place(there);
+                    self.judge(place, there);
                 }
                 Lag::Age(age) => {
                     let then =
@@ -186,13 +187,13 @@ impl Servers {
         }
     }
 
-    /// A replica is at this position.
-    fn place(&self, place: usize, position: u64) {
+    /// A replica is there: how old is its data?
+    fn judge(&self, number: usize, there: Place) {
         if self.leader_is_blind.load(Ordering::Relaxed) {
-            return self.is_blind(place);
+            return self.is_blind(number);
         }
-        let replica = &self.replicas[place];
-        replica.set_reached(self.positions().reached(position));
+        let replica = &self.replicas[number];
+        replica.set_reached(self.positions().reached(there));
         replica.set_sight(Sight::Tells);
     }
 
