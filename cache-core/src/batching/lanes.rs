@@ -70,10 +70,9 @@ impl Lanes {
         Self((0..count).map(|_| Lane::default()).collect())
     }
 
-    /// The number of the lane of a key: by the upper bits of the hash, which a
-    /// fast one mixes best.
+    /// The number of the lane of a key.
     pub(super) fn of(&self, hash: u64) -> usize {
-        usize::try_from((u128::from(hash) * self.0.len() as u128) >> 64).unwrap_or(0)
+        usize::try_from(hash % self.0.len() as u64).unwrap_or(0)
     }
 
     pub(super) fn lane(&mut self, number: usize) -> &mut Lane {

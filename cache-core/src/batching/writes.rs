@@ -34,7 +34,8 @@ pub(super) struct Writes {
     under_way: AtomicUsize,
     by_runtime: Mutex<ByRuntime<Lanes>>,
     became_idle: Notify,
-    hasher: foldhash::fast::RandomState,
+    /// Of good quality: with a fast one, some seeds leave a lane empty.
+    hasher: foldhash::quality::RandomState,
 }
 
 /// How long a caller may take to send what it has waited to send.
@@ -71,7 +72,7 @@ impl Writes {
             under_way: AtomicUsize::new(0),
             by_runtime: Mutex::default(),
             became_idle: Notify::new(),
-            hasher: foldhash::fast::RandomState::default(),
+            hasher: foldhash::quality::RandomState::default(),
         }
     }
 

@@ -16,7 +16,7 @@ pub(super) struct Recent {
     places: Box<[AtomicU64]>,
     /// Until when all keys are.
     all: AtomicU64,
-    hasher: foldhash::fast::RandomState,
+    hasher: foldhash::quality::RandomState,
 }
 
 /// A write under way: its keys count as written when it begins, and anew when
@@ -29,8 +29,7 @@ pub(super) struct Writing<'a> {
 }
 
 /// Of eight bytes each: 128 KiB.
-const PLACES: usize = 1 << BITS;
-const BITS: u32 = 14;
+const PLACES: usize = 1 << 14;
 
 impl Recent {
     pub(super) fn new(window: Duration) -> Self {
@@ -38,7 +37,7 @@ impl Recent {
             window,
             places: (0..PLACES).map(|_| AtomicU64::new(0)).collect(),
             all: AtomicU64::new(0),
-            hasher: foldhash::fast::RandomState::default(),
+            hasher: foldhash::quality::RandomState::default(),
         }
     }
 
@@ -55,9 +54,8 @@ impl Recent {
     }
 
     fn place(&self, key: &Key<'_>) -> &AtomicU64 {
-        // The upper bits are those that a fast hash mixes best.
-        let place = self.hasher.hash_one(key) >> (u64::BITS - BITS);
-        &self.places[usize::try_from(place).unwrap_or(0)]
+        let hash = self.hasher.hash_one(key);
+        &self.places[usize::try_from(hash % PLACES as u64).unwrap_or(0)]
     }
 }
 
