@@ -387,7 +387,7 @@ impl AsyncCache for Routing {
         let asks = join_all((0..=servers.replicas.len()).map(async |place| {
             let (endpoint, store) = servers.endpoint(place);
             let asked = servers.context.clock.precise();
-            (endpoint, asked, store.aping().await)
+            (endpoint, asked, self.limit(asked.after(servers.context.deadline), store.aping()).await)
         }));
         let answers = asks.await;
         for (endpoint, asked, answer) in &answers {
