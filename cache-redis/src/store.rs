@@ -17,11 +17,11 @@ use crate::driver::Driver;
 use crate::life::{Expiry, of_pttl};
 use crate::pool::Pool;
 use crate::replication;
-use crate::reply::{Content, Failure, Reply};
+use crate::reply::{Content, Reply};
 use crate::script::{self, INCR, PERSIST, SET_IF_UNCHANGED, UNLINK_IF_UNCHANGED};
 use crate::server_error::ServerError;
 use crate::settings::{Part, RedisSettings, config};
-use crate::written::Written;
+use crate::written::{Written, reading_of, value_arg};
 
 /// A store on one server of Redis or Valkey.
 ///
@@ -269,21 +269,6 @@ impl AsyncCache for RedisStore {
         self.pool.close(&self.context, CLOSE_PATIENCE).await;
         Ok(())
     }
-}
-
-/// A write without a condition is never answered by nil.
-pub(crate) fn reading_of(when: If) -> fn(Reply) -> std::result::Result<bool, Failure> {
-    match when {
-        If::Always => |reply| reply.done().map(|()| true),
-        If::Absent | If::Present => Reply::written,
-    }
-}
-
-pub(crate) fn value_arg(value: &NewEntry<'_>) -> Result<Arg<'static>> {
-    Ok(match value.integer() {
-        Some(integer) => Arg::Integer(integer),
-        None => Arg::Value(value.encoded()?),
-    })
 }
 
 /// One outcome for each of so many keys, from those of several connections.

@@ -7,7 +7,6 @@ use crate::life::Expiry;
 use crate::reply::{Failure, Reply};
 use crate::script::{self, SET_IF_UNCHANGED, SET_MANY};
 use crate::server_error::ServerError;
-use crate::store::{reading_of, value_arg};
 
 /// The commands for some of the items of a bulk write, in their order, and
 /// whose they are.
@@ -141,4 +140,19 @@ impl Run<'_> {
     fn of(when: If) -> Self {
         Self { when, positions: Vec::new(), keys: Vec::new(), values: Vec::new() }
     }
+}
+
+/// A write without a condition is never answered by nil.
+pub(crate) fn reading_of(when: If) -> fn(Reply) -> std::result::Result<bool, Failure> {
+    match when {
+        If::Always => |reply| reply.done().map(|()| true),
+        If::Absent | If::Present => Reply::written,
+    }
+}
+
+pub(crate) fn value_arg(value: &NewEntry<'_>) -> Result<Arg<'static>> {
+    Ok(match value.integer() {
+        Some(integer) => Arg::Integer(integer),
+        None => Arg::Value(value.encoded()?),
+    })
 }

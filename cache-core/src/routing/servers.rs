@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use super::positions::{Place, Positions};
 use super::replica::{Fitness, Replica, Sight};
 use super::settings::{ReplicaPolicy, RoutingSettings};
-use super::watch::Watch;
 use crate::async_cache::AsyncCache;
 use crate::backend::Context;
 use crate::clock::Tick;
@@ -38,6 +37,15 @@ pub(super) struct Servers {
     pub(super) hurry: Arc<Notify>,
     /// Cancelled with the alias, or when the layer is closed.
     pub(super) closed: CancellationToken,
+}
+
+/// Which task asks. Another takes its place where it is overdue: its runtime
+/// may stand still.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    /// The number of the task, if there is one.
+    pub(super) current: Option<u64>,
+    pub(super) next: u64,
 }
 
 /// Places of replicas.

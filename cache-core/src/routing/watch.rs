@@ -12,19 +12,10 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::replica::{Fitness, LONGEST_PAUSE, Replica};
-use super::servers::Servers;
+use super::servers::{Servers, Watch};
 use crate::clock::{Clock, Tick};
 use crate::error::Result;
 use crate::ping::{Endpoint, Ping};
-
-/// Which task asks. Another takes its place where it is overdue: its runtime
-/// may stand still.
-#[derive(Debug, Default)]
-pub(super) struct Watch {
-    /// The number of the task, if there is one.
-    current: Option<u64>,
-    next: u64,
-}
 
 /// Ages are asked for so often within the time that they may not exceed.
 const ASKS_PER_LAG: u32 = 4;
