@@ -98,5 +98,5 @@ fn server(store: Arc<dyn AsyncCache>, layering: &Layering, context: &Context) ->
     if !layering.batch_writes {
         batching = batching.without_writes();
     }
-    if batching.is_idle() { trip } else { Arc::new(batching) }
+    if batching.passes_all() { trip } else { Arc::new(batching) }
 }

@@ -6,6 +6,7 @@ mod carrying;
 mod lanes;
 mod reads;
 mod sweep;
+mod under_way;
 mod waiter;
 mod writes;
 
@@ -22,7 +23,7 @@ use self::reads::{ReadWay, Reads};
 use self::writes::{WriteWay, Writes};
 use crate::async_cache::{AsyncCache, Probe};
 use crate::backend::Context;
-use crate::capabilities::Capabilities;
+use crate::capabilities::{Batch, Capabilities, Gather};
 use crate::entry::NewEntry;
 use crate::error::Result;
 use crate::key::Key;
@@ -32,9 +33,9 @@ use crate::ping::Ping;
 
 /// Lets single reads and writes of one server travel together under load.
 ///
-/// An `aget` leaves at once, by itself, if none is under way. Else it waits, and those that
-/// wait travel as the next [`get_many`](AsyncCache::get_many); an `aset` under
-/// any condition but `Unchanged` likewise, as the next
+/// An `aget` leaves at once, by itself, if none is under way. Else it waits, and
+/// those that wait travel as the next [`get_many`](AsyncCache::get_many); an
+/// `aset` under any condition but `Unchanged` likewise, as the next
 /// [`set_many`](AsyncCache::set_many). So a lone operation is not delayed, and
 /// under load there are fewer and larger exchanges. How many may be under way at
 /// once and how large they are is the store's to say, for reads and for writes,
@@ -89,14 +90,14 @@ impl Batching {
     pub fn new(below: Arc<dyn AsyncCache>, context: &Context) -> Self {
         let context = context.of_layer();
         let capabilities = below.capabilities();
-        let reads = capabilities.read_batch.gather.map(|gather| {
-            let most = gather.keys.min(capabilities.read_batch.keys);
-            Arc::new(Reads::new(Arc::clone(&below), &context, gather, most))
-        });
-        let writes = capabilities.write_batch.gather.map(|gather| {
-            let most = gather.keys.min(capabilities.write_batch.keys);
-            Arc::new(Writes::new(Arc::clone(&below), &context, gather, most))
-        });
+        let gather = |batch: Batch| {
+            let keys = |gather: Gather| gather.keys.min(batch.keys);
+            batch.gather.map(|gather| Gather { keys: keys(gather), ..gather })
+        };
+        let reads = gather(capabilities.read_batch)
+            .map(|gather| Arc::new(Reads::new(Arc::clone(&below), &context, gather)));
+        let writes = gather(capabilities.write_batch)
+            .map(|gather| Arc::new(Writes::new(Arc::clone(&below), &context, gather)));
         Self { below, context, reads, writes }
     }
 
@@ -117,7 +118,7 @@ impl Batching {
     }
 
     /// Whether everything passes through.
-    pub(crate) fn is_idle(&self) -> bool {
+    pub(crate) fn passes_all(&self) -> bool {
         self.reads.is_none() && self.writes.is_none()
     }
 

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::{self, Handle};
-use tokio::sync::Notify;
 
 use super::by_runtime::{ByRuntime, Idle};
 use super::carrying::{behind_all_others, carry, hand_out};
 use super::sweep::Sweep;
+use super::under_way::UnderWay;
 use super::waiter::{Answer, Waiter};
 use crate::async_cache::AsyncCache;
 use crate::backend::Context;
@@ -26,17 +26,12 @@ type Outcome = Option<Found>;
 pub(super) struct Reads {
     below: Arc<dyn AsyncCache>,
     context: Context,
-    /// How many trips may be under way on a runtime; beside a read that left
-    /// alone there may always be one.
-    trips: usize,
-    most_keys: usize,
-    most_bytes: usize,
+    /// On each runtime; beside a read that left alone there may always be a trip.
+    gather: Gather,
     /// How many bytes an answer had of late.
     mean_bytes: AtomicUsize,
-    /// How many trips are under way in all: a hint that spares a second lock.
-    under_way: AtomicUsize,
+    under_way: UnderWay,
     queues: Mutex<ByRuntime<Queue>>,
-    became_idle: Notify,
 }
 
 /// The reads of one runtime. Whoever waits is waited for by a carrier, and never
@@ -71,23 +66,20 @@ pub(super) struct Alone<'a> {
 }
 
 impl Reads {
-    pub(super) fn new(below: Arc<dyn AsyncCache>, context: &Context, gather: Gather, most: usize) -> Self {
+    pub(super) fn new(below: Arc<dyn AsyncCache>, context: &Context, gather: Gather) -> Self {
         Self {
             below,
             context: context.clone(),
-            trips: gather.trips,
-            most_keys: most,
-            most_bytes: gather.bytes,
+            gather,
             mean_bytes: AtomicUsize::new(0),
-            under_way: AtomicUsize::new(0),
+            under_way: UnderWay::default(),
             queues: Mutex::default(),
-            became_idle: Notify::new(),
         }
     }
 
     pub(super) fn enter(self: &Arc<Self>, key: &Key<'_>) -> ReadWay<'_> {
         let Ok(runtime) = Handle::try_current() else { return ReadWay::Through };
-        let is_quiet = self.under_way.load(Ordering::Relaxed) == 0;
+        let is_quiet = self.under_way.is_none();
         if is_quiet && self.leaves_alone(self.queues().get_or_make(runtime.id(), Queue::default)) {
             return ReadWay::Alone(Alone { reads: self, runtime });
         }
@@ -104,11 +96,11 @@ impl Reads {
             }
             queue.waiting.push_back(waiting);
             queue.sweep.after_push(&mut queue.waiting, |waiting| waiting.waiter.is_gone());
-            let most = self.trips.saturating_sub(usize::from(queue.is_one_alone)).max(1);
+            let most = self.gather.trips.saturating_sub(usize::from(queue.is_one_alone)).max(1);
             let needs_carrier = queue.carriers < most;
             if needs_carrier {
                 queue.carriers += 1;
-                self.begin();
+                self.under_way.begin();
             }
             needs_carrier
         };
@@ -123,33 +115,23 @@ impl Reads {
             return false;
         }
         queue.is_one_alone = true;
-        self.begin();
+        self.under_way.begin();
         true
-    }
-
-    fn begin(&self) {
-        self.under_way.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn end(&self) {
-        if self.under_way.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.became_idle.notify_waiters();
-        }
     }
 
     /// The next to travel, without those who have left. False: there is nobody,
     /// and the carrier is gone.
     fn board(&self, runtime: runtime::Id, boarding: &mut Vec<Waiting>) -> bool {
         let most = match self.mean_bytes.load(Ordering::Relaxed) {
-            0 => self.most_keys,
-            mean => (self.most_bytes / mean).clamp(1, self.most_keys),
+            0 => self.gather.keys,
+            mean => (self.gather.bytes / mean).clamp(1, self.gather.keys),
         };
         {
             let mut queues = self.queues();
             let Some(queue) = queues.get(runtime) else { return false };
             if queue.waiting.is_empty() {
                 queue.carriers -= 1;
-                self.end();
+                self.under_way.end();
                 return false;
             }
             let count = queue.waiting.len().min(most);
@@ -206,14 +188,7 @@ impl Reads {
 
     /// Ends when nothing is under way.
     pub(super) async fn idle(&self) {
-        loop {
-            let mut became_idle = std::pin::pin!(self.became_idle.notified());
-            became_idle.as_mut().enable();
-            if self.under_way.load(Ordering::Relaxed) == 0 {
-                return;
-            }
-            became_idle.await;
-        }
+        self.under_way.over().await;
     }
 
     fn queues(&self) -> MutexGuard<'_, ByRuntime<Queue>> {
@@ -226,7 +201,7 @@ impl Drop for Alone<'_> {
         if let Some(queue) = self.reads.queues().get(self.runtime.id()) {
             queue.is_one_alone = false;
         }
-        self.reads.end();
+        self.reads.under_way.end();
     }
 }
 
@@ -271,7 +246,7 @@ impl Drop for Carrier {
             std::mem::take(&mut queue.waiting)
         });
         drop(abandoned);
-        self.reads.end();
+        self.reads.under_way.end();
     }
 }
 

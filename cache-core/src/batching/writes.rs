@@ -2,16 +2,16 @@
 //! key before an earlier one of it is done.
 
 use std::hash::BuildHasher as _;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::{self, Handle};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use super::by_runtime::ByRuntime;
 use super::carrying::{behind_all_others, carry, hand_out};
 use super::lanes::{Done, Lanes, Next, Waiting, WaitingTurn, WaitingWrite};
+use super::under_way::UnderWay;
 use super::waiter::{Answer, Waiter, answer};
 use crate::async_cache::AsyncCache;
 use crate::backend::Context;
@@ -27,13 +27,10 @@ use crate::stats::Counter;
 pub(super) struct Writes {
     below: Arc<dyn AsyncCache>,
     context: Context,
-    lanes: usize,
-    most_keys: usize,
-    most_bytes: usize,
-    /// How many trips are under way in all: a hint that spares locks.
-    under_way: AtomicUsize,
+    /// On each runtime there are so many lanes as it says trips.
+    gather: Gather,
+    under_way: UnderWay,
     by_runtime: Mutex<ByRuntime<Lanes>>,
-    became_idle: Notify,
     /// Of good quality: with a fast one, some seeds leave a lane empty.
     hasher: foldhash::quality::RandomState,
 }
@@ -62,16 +59,13 @@ pub(super) struct Alone<'a> {
 pub(super) struct Turn(Vec<Answer<Done>>);
 
 impl Writes {
-    pub(super) fn new(below: Arc<dyn AsyncCache>, context: &Context, gather: Gather, most: usize) -> Self {
+    pub(super) fn new(below: Arc<dyn AsyncCache>, context: &Context, gather: Gather) -> Self {
         Self {
             below,
             context: context.clone(),
-            lanes: gather.trips,
-            most_keys: most,
-            most_bytes: gather.bytes,
-            under_way: AtomicUsize::new(0),
+            gather,
+            under_way: UnderWay::default(),
             by_runtime: Mutex::default(),
-            became_idle: Notify::new(),
             hasher: foldhash::quality::RandomState::default(),
         }
     }
@@ -90,11 +84,12 @@ impl Writes {
         let leaves_alone = |lanes: &mut Lanes| {
             let number = lanes.of(hash);
             lanes.lane(number).leaves_alone().then(|| {
-                self.begin();
+                self.under_way.begin();
                 number
             })
         };
-        let alone = leaves_alone(self.by_runtime().get_or_make(runtime.id(), || Lanes::new(self.lanes)));
+        let alone =
+            leaves_alone(self.by_runtime().get_or_make(runtime.id(), || Lanes::new(self.gather.trips)));
         if let Some(lane) = alone {
             return Ok(WriteWay::Alone(Alone { writes: self, runtime, lane }));
         }
@@ -105,7 +100,7 @@ impl Writes {
         let waiting = WaitingWrite { hash, key, value, write, waiter };
         let (number, needs_carrier) = {
             let mut by_runtime = self.by_runtime();
-            let lanes = by_runtime.get_or_make(runtime.id(), || Lanes::new(self.lanes));
+            let lanes = by_runtime.get_or_make(runtime.id(), || Lanes::new(self.gather.trips));
             if let Some(lane) = leaves_alone(lanes) {
                 drop(by_runtime);
                 return Ok(WriteWay::Alone(Alone { writes: self, runtime, lane }));
@@ -115,7 +110,7 @@ impl Writes {
             lane.push(Waiting::Write(waiting));
             let needs_carrier = lane.needs_carrier();
             if needs_carrier {
-                self.begin();
+                self.under_way.begin();
             }
             (number, needs_carrier)
         };
@@ -139,7 +134,7 @@ impl Writes {
     }
 
     fn turn_of(&self, take: impl FnOnce(&mut Lanes, Tick) -> Vec<Answer<Done>>) -> Option<Turn> {
-        if self.under_way.load(Ordering::Relaxed) == 0 {
+        if self.under_way.is_none() {
             return None;
         }
         let runtime = Handle::try_current().ok()?;
@@ -154,23 +149,13 @@ impl Writes {
         let next = {
             let mut by_runtime = self.by_runtime();
             let Some(lanes) = by_runtime.get(runtime) else { return Next::Nobody };
-            lanes.lane(lane).next(boarding, self.most_keys, self.most_bytes)
+            lanes.lane(lane).next(boarding, self.gather.keys, self.gather.bytes)
         };
         if matches!(next, Next::Nobody) {
-            self.end();
+            self.under_way.end();
         }
         boarding.retain(|waiting| !waiting.waiter.is_gone());
         next
-    }
-
-    fn begin(&self) {
-        self.under_way.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn end(&self) {
-        if self.under_way.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.became_idle.notify_waiters();
-        }
     }
 
     async fn carry(&self, boarded: &mut Vec<WaitingWrite>, expire: impl Fn(Tick) -> Tick) {
@@ -216,14 +201,7 @@ impl Writes {
 
     /// Ends when nothing is under way.
     pub(super) async fn idle(&self) {
-        loop {
-            let mut became_idle = std::pin::pin!(self.became_idle.notified());
-            became_idle.as_mut().enable();
-            if self.under_way.load(Ordering::Relaxed) == 0 {
-                return;
-            }
-            became_idle.await;
-        }
+        self.under_way.over().await;
     }
 
     fn by_runtime(&self) -> MutexGuard<'_, ByRuntime<Lanes>> {
@@ -248,7 +226,7 @@ impl Drop for Alone<'_> {
         if let Some(lanes) = self.writes.by_runtime().get(self.runtime.id()) {
             lanes.lane(self.lane).is_alone_no_more();
         }
-        self.writes.end();
+        self.writes.under_way.end();
     }
 }
 
@@ -293,6 +271,6 @@ impl Drop for Carrier {
         let abandoned =
             self.writes.by_runtime().get(self.runtime).map(|lanes| lanes.lane(self.lane).abandon());
         drop(abandoned);
-        self.writes.end();
+        self.writes.under_way.end();
     }
 }

@@ -119,7 +119,7 @@ impl Open {
         for (step, outcome) in steps {
             writeln!(log.lines, "             {outcome:?} {step:?}").expect("a string takes all");
             log.done.push(Done { step, began, ended, outcome });
-            if matches!((&self.operation, outcome), (Operation::Clear, Outcome::Acknowledged)) {
+            if matches!(self.operation, Operation::Clear) {
                 // What is written meanwhile may go, though the key has been cleared before.
                 log.done.push(Done { step, began, ended, outcome: Outcome::Meanwhile });
             }
