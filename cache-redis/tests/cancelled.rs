@@ -58,7 +58,7 @@ struct Named {
 
 impl Named {
     async fn with(driver: &'static str, test: &str, settings: Settings) -> Self {
-        let name = format!("{test}-{driver}-{}", std::process::id());
+        let name = format!("{test}-{}-{}", driver.replace(", ", "-"), std::process::id());
         let settings = settings.with("client_name", SettingValue::Text(name.clone()));
         let other = Client::alone_with(&settings).await;
         Self { driver, open: Open::with(&settings), other, name }
