@@ -37,6 +37,10 @@ struct Run<'a> {
 /// What became of each item of a command.
 pub(crate) type Outcomes = Vec<std::result::Result<bool, ServerError>>;
 
+/// Longer values go by a command each: a script copies and hashes them, which
+/// at 10 KB costs more than it spares.
+const LONGEST_IN_A_SCRIPT: usize = 1_024;
+
 impl<'a> Written<'a> {
     /// Of these positions; up to `together` items of one kind go by one script.
     pub(crate) fn new(
@@ -68,13 +72,17 @@ impl<'a> Written<'a> {
                     continue;
                 }
             };
-            if run.as_ref().is_some_and(|run| run.when != when || run.keys.len() >= together) {
+            let is_long = matches!(&value, Arg::Value(bytes) if bytes.len() > LONGEST_IN_A_SCRIPT);
+            if run.as_ref().is_some_and(|run| run.when != when || run.keys.len() >= together || is_long) {
                 written.end(run.take());
             }
-            let run = run.get_or_insert_with(|| Run::of(when));
-            run.positions.push(*position);
-            run.keys.push(*key);
-            run.values.push((value, Expiry::of(write.life)));
+            let open = run.get_or_insert_with(|| Run::of(when));
+            open.positions.push(*position);
+            open.keys.push(*key);
+            open.values.push((value, Expiry::of(write.life)));
+            if is_long {
+                written.end(run.take());
+            }
         }
         written.end(run);
         written

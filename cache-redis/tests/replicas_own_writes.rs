@@ -19,7 +19,6 @@ use std::time::Duration;
 
 use cache_core::{Cache, Clock, Life, RoutingSettings, SystemClock, Tick, Timeout};
 
-use patience::pause;
 use replicated::{REPLICAS, Replicated};
 
 with_each_driver_and_batching!(
@@ -237,7 +236,7 @@ async fn what_was_written_and_what_was_not_are_read_together(way: &'static str) 
     let found: HashMap<_, i64> = aliases.careless.get_many(keys).await.expect("it is answered");
     assert_eq!(found, HashMap::from([("mine", 1), ("theirs", 1)]), "{way}");
 
-    pause(WINDOW).await;
+    window_is_over(SystemClock.precise()).await;
     let found: HashMap<_, i64> = aliases.own.get_many(keys).await.expect("it is answered");
     assert_eq!(found, HashMap::from([("mine", 1), ("theirs", 1)]), "{way}: when the time is over");
     aliases.replicas_go_on().await;
