@@ -56,6 +56,7 @@ mod layering;
 mod life;
 mod loads;
 mod options;
+mod per_key;
 mod ping;
 mod routing;
 mod settings;

@@ -11,6 +11,7 @@ use super::waiter::{Waiter, expired};
 use crate::backend::Context;
 use crate::clock::Tick;
 use crate::error::{Error, ErrorKind, Result};
+use crate::per_key::per_key;
 use crate::timer::Expiry;
 
 /// Lets everything run that can, once. Callers who were just answered have
@@ -64,16 +65,6 @@ fn panicked() -> Error {
 
 /// Gives each traveller the answer of the trip; a failure of it is everybody's.
 pub(super) fn hand_out<T>(travellers: &mut [Waiter<T>], outcome: Result<Vec<Result<T>>>) {
-    let count = travellers.len();
-    let answered = travellers.iter_mut();
-    match outcome {
-        Ok(answers) if answers.len() == count => {
-            answered.zip(answers).for_each(|(waiter, answer)| waiter.tell(answer));
-        }
-        Ok(_) => {
-            let error = Error::new(ErrorKind::Server, "the store did not answer for each of the keys");
-            answered.for_each(|waiter| waiter.tell(Err(error.clone())));
-        }
-        Err(error) => answered.for_each(|waiter| waiter.tell(Err(error.clone()))),
-    }
+    let answers = per_key(outcome, travellers.len());
+    travellers.iter_mut().zip(answers).for_each(|(waiter, answer)| waiter.tell(answer));
 }

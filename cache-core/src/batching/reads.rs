@@ -53,7 +53,7 @@ struct Waiting {
 pub(super) enum ReadWay<'a> {
     /// By itself, and nobody else has to know.
     Through,
-    /// By itself, and until it ends others wait.
+    /// By itself; those that come meanwhile travel together.
     Alone(Alone<'a>),
     /// With others.
     Together(Answer<Outcome>),

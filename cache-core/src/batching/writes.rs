@@ -42,7 +42,7 @@ const PATIENCE: Duration = Duration::from_millis(20);
 pub(super) enum WriteWay<'a> {
     /// By itself, and nobody else has to know.
     Through,
-    /// By itself, and until it ends others wait.
+    /// By itself; those that come meanwhile travel together.
     Alone(Alone<'a>),
     /// With others.
     Together(Answer<bool>),

@@ -15,6 +15,7 @@ use crate::key::Key;
 use crate::life::Timeout;
 use crate::loads::Change;
 use crate::options::{Found, Write};
+use crate::per_key::{per_key, unanswered};
 use crate::stats::Counter;
 use crate::value::Value;
 
@@ -326,16 +327,6 @@ fn in_order<T>(names: Vec<Result<Cow<'_, str>>>, outcomes: Vec<Result<T>>) -> Ve
         .collect()
 }
 
-/// The failure of a whole call is the failure of each of its keys. An answer
-/// for fewer or more keys than were asked for cannot be told apart by key.
-pub(super) fn per_key<T>(answer: Result<Vec<Result<T>>>, keys: usize) -> Vec<Result<T>> {
-    match answer {
-        Ok(outcomes) if outcomes.len() == keys => outcomes,
-        Ok(_) => (0..keys).map(|_| Err(unanswered())).collect(),
-        Err(error) => (0..keys).map(|_| Err(error.clone())).collect(),
-    }
-}
-
 /// A write without a condition is either done or fails.
 fn taken(answer: Result<bool>) -> Result<()> {
     if answer? { Ok(()) } else { Err(not_taken()) }
@@ -346,11 +337,6 @@ fn complete<T>(outcomes: &mut Vec<Result<T>>, keys: usize, ended: Result<()>) {
     if let Err(error) = ended {
         outcomes.resize_with(keys, || Err(error.clone()));
     }
-}
-
-#[cold]
-fn unanswered() -> Error {
-    Error::new(ErrorKind::Server, "the store did not answer for each of the keys")
 }
 
 /// As for a write of one key.

@@ -27,6 +27,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
 use crate::life::Life;
 use crate::options::{Found, Incr, Read, ReadFrom, Scope, Usage, When, Write};
+use crate::per_key::per_key;
 use crate::ping::{Endpoint, EndpointPing, Lag, Ping};
 use crate::stats::Counter;
 use crate::timer::Expiry;
@@ -280,18 +281,8 @@ fn is_of_the_server(error: &Error) -> bool {
 
 /// Puts answers where they belong; the failure of all is the failure of each.
 fn put<T>(answers: &mut [Result<T>], positions: &[usize], outcomes: Result<Vec<Result<T>>>) {
-    let error = match outcomes {
-        Ok(outcomes) if outcomes.len() == positions.len() => {
-            for (position, outcome) in positions.iter().zip(outcomes) {
-                answers[*position] = outcome;
-            }
-            return;
-        }
-        Ok(_) => Error::new(ErrorKind::Server, "the store did not answer for each of the keys"),
-        Err(error) => error,
-    };
-    for position in positions {
-        answers[*position] = Err(error.clone());
+    for (position, outcome) in positions.iter().zip(per_key(outcomes, positions.len())) {
+        answers[*position] = outcome;
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 
 use super::job::ReadAs;
-use crate::cache::bulk::per_key;
+
 use crate::cache::{Cache, OnDecodeError};
 use crate::entry::{Entry, NewEntry};
 use crate::error::{Error, ErrorKind, Result};
@@ -15,6 +15,7 @@ use crate::key::Key;
 use crate::life::Life;
 use crate::loads::{Claim, Outcome, Publish};
 use crate::options::{Found, Read, When, Write};
+use crate::per_key::per_key;
 use crate::stats::Counter;
 
 /// A value to be stored if nothing is there; its flight is publishing.
