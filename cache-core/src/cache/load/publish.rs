@@ -7,7 +7,6 @@ use std::time::Duration;
 use futures::FutureExt as _;
 
 use super::job::ReadAs;
-
 use crate::cache::{Cache, OnDecodeError};
 use crate::entry::{Entry, NewEntry};
 use crate::error::{Error, ErrorKind, Result};
