@@ -71,6 +71,9 @@ pub struct Gather {
     /// About how many bytes of keys and values one trip may carry. A single
     /// operation may exceed it; of reads it is judged by those before.
     pub bytes: usize,
+    /// The longest value that is written together with others, in bytes; longer
+    /// ones go by themselves, each in its turn. Default: any length.
+    pub longest: usize,
 }
 
 impl Batch {
@@ -94,13 +97,20 @@ impl Gather {
     /// So many trips at once, of at most so many operations and 256 KiB each.
     pub const fn new(trips: usize, keys: usize) -> Self {
         let (trips, keys) = (if trips == 0 { 1 } else { trips }, if keys == 0 { 1 } else { keys });
-        Self { trips, keys, bytes: 256 << 10 }
+        Self { trips, keys, bytes: 256 << 10, longest: usize::MAX }
     }
 
     /// The same, with about so many bytes a trip at most.
     #[must_use]
     pub const fn bytes(mut self, bytes: usize) -> Self {
         self.bytes = bytes;
+        self
+    }
+
+    /// The same, with values of at most so many bytes written together.
+    #[must_use]
+    pub const fn longest(mut self, longest: usize) -> Self {
+        self.longest = longest;
         self
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_core::{
-    AsyncCache, Batch, Capabilities, Context, Error, ErrorKind, Found, Gather, Incr, Key, Life, NewEntry,
-    Ping, Read, Result, Scope, Settings, Token, When, Write,
+    AsyncCache, Batch, Capabilities, Context, Error, ErrorKind, Found, Incr, Key, Life, NewEntry, Ping, Read,
+    Result, Scope, Settings, Token, When, Write,
 };
 use futures::future::{join, join_all};
 
@@ -36,9 +36,6 @@ pub struct RedisStore {
 
 /// How many keys travel in one command.
 const BATCH: usize = 1_000;
-
-/// Measured against one and four trips, and 32 to 512 keys.
-const GATHERED_READS: Gather = Gather::new(2, 128);
 
 /// How long commands under way may take to end once the store is closed.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
@@ -134,7 +131,7 @@ impl AsyncCache for RedisStore {
             .tokens(true)
             .atomic_move(true)
             .clear_prefix(true)
-            .read_batch(Batch::new(BATCH).gathering(GATHERED_READS))
+            .read_batch(Batch::new(BATCH).gathering(self.driver.gathered_reads()))
             .write_batch(Batch::new(BATCH).gathering(self.driver.gathered_writes()))
     }
 

@@ -39,7 +39,7 @@ pub(crate) type Outcomes = Vec<std::result::Result<bool, ServerError>>;
 
 /// Longer values go by a command each: a script copies and hashes them, which
 /// at 10 KB costs more than it spares.
-const LONGEST_IN_A_SCRIPT: usize = 1_024;
+pub(crate) const LONGEST_IN_A_SCRIPT: usize = 1_024;
 
 impl<'a> Written<'a> {
     /// Of these positions; up to `together` items of one kind go by one script.

@@ -75,6 +75,29 @@ async fn a_single_write_may_exceed_the_bound_and_takes_hardly_anybody_with_it() 
     rig.leaves_nothing().await;
 }
 
+#[tokio::test]
+async fn a_write_longer_than_the_store_says_goes_by_itself_and_in_its_turn() {
+    let rig = Rig::gathering(Gather::new(1, 1_000).longest(1_000));
+    let (gate, lone) = rig.hold_writes().await;
+    let excess = || "x".repeat(1_001);
+    let short = tokio::spawn(rig.set_text("key", "short".to_owned()));
+    rig.settle().await;
+    let behind = tokio::spawn(rig.set_text("key", excess()));
+    let beside = tokio::spawn(rig.set_text("another", excess()));
+    assert!(done(beside).await.expect("a healthy store"), "it waits for nobody");
+    rig.settle().await;
+    assert!(!behind.is_finished(), "it overtook a write of its key");
+    gate.open();
+    for write in [short, behind, lone] {
+        assert!(done(write).await.expect("a healthy store"));
+    }
+    assert_eq!(rig.get_text("key").await.expect("a healthy store"), Some(excess()));
+    let names = |call| rig.seen.of(call).into_iter().map(|sent| sent.names).collect::<Vec<_>>();
+    assert_eq!(names(Call::SetMany), [["key"]]);
+    assert_eq!(names(Call::Set), [["another"], ["key"]]);
+    rig.leaves_nothing().await;
+}
+
 /// Reads all values, all of them waiting, and says how many operations and
 /// bytes each trip had.
 async fn trips_of_reads(rig: &Rig, names: impl Iterator<Item = String>) -> Vec<(usize, usize)> {

@@ -3,7 +3,9 @@
 mod batching_rig;
 mod chance;
 
-use cache_core::{AsyncCache, Batch, Gather, When};
+use std::sync::Arc;
+
+use cache_core::{AsyncCache, Batch, Batching, Gather, When};
 use cache_testkit::Call;
 use tokio::task::JoinHandle;
 
@@ -227,4 +229,38 @@ async fn a_bulk_call_of_the_caller_is_not_counted_as_gathered() {
     let found = rig.layer.get_many(&[batching_rig::key("a")], cache_core::Read::default()).await;
     assert_eq!(found.expect("a healthy store").len(), 1);
     assert_eq!((rig.batches(), rig.batched()), (0, 0));
+}
+
+/// What an alias does not want gathered passes through, each by itself.
+#[tokio::test]
+async fn reads_and_writes_can_be_left_ungathered() {
+    for (reads, writes) in [(true, true), (true, false), (false, true), (false, false)] {
+        let mut rig = Rig::new();
+        let seen = Arc::clone(&rig.seen);
+        let mut layer = Batching::new(seen, &rig.opening);
+        if !reads {
+            layer = layer.without_reads();
+        }
+        if !writes {
+            layer = layer.without_writes();
+        }
+        rig.layer = Arc::new(layer);
+        let (reading, lone) = rig.hold_a_lone_read().await;
+        let (writing, write) = rig.hold_a_lone_write("lone").await;
+        rig.seen.forget();
+        for name in names(0, 5) {
+            tokio::spawn(rig.get(name.clone()));
+            tokio::spawn(rig.set(name, 1));
+        }
+        rig.settle().await;
+        let alone = |gathered: bool| if gathered { 0 } else { 5 };
+        assert_eq!(rig.seen.of(Call::Get).len(), alone(reads), "{reads} {writes}");
+        assert_eq!(rig.seen.of(Call::Set).len(), alone(writes), "{reads} {writes}");
+        assert_eq!(rig.batched(), 10 - (alone(reads) + alone(writes)) as u64);
+        reading.open();
+        writing.open();
+        done(lone).await.expect("a healthy store");
+        done(write).await.expect("a healthy store");
+        rig.leaves_nothing().await;
+    }
 }

@@ -36,7 +36,7 @@ use crate::ping::Ping;
 /// An `aget` leaves at once, by itself, if none is under way. Else it waits, and
 /// those that wait travel as the next [`get_many`](AsyncCache::get_many); an
 /// `aset` under any condition but `Unchanged` likewise, as the next
-/// [`set_many`](AsyncCache::set_many). So a lone operation is not delayed, and
+/// [`set_many`](AsyncCache::set_many), unless it is longer than the store says. So a lone operation is not delayed, and
 /// under load there are fewer and larger exchanges. How many may be under way at
 /// once and how large they are is the store's to say, for reads and for writes,
 /// by [`Batch::gather`](crate::Batch::gather); where it says nothing, operations
@@ -177,7 +177,7 @@ impl AsyncCache for Batching {
 
     async fn aset(&self, key: &Key<'_>, value: &NewEntry<'_>, write: Write) -> Result<bool> {
         let Some(writes) = &self.writes else { return self.below.aset(key, value, write).await };
-        if matches!(write.when, When::Unchanged(_)) {
+        if matches!(write.when, When::Unchanged(_)) || writes.is_too_long(value)? {
             return self.in_turn(&[*key], self.below.aset(key, value, write)).await;
         }
         match writes.enter(key, value, &write)? {

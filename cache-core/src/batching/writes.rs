@@ -70,6 +70,18 @@ impl Writes {
         }
     }
 
+    /// Whether the value is not to travel with others.
+    ///
+    /// # Errors
+    ///
+    /// The value's own.
+    pub(super) fn is_too_long(&self, value: &NewEntry<'_>) -> Result<bool> {
+        if self.gather.longest == usize::MAX || value.integer().is_some() {
+            return Ok(false);
+        }
+        Ok(value.encoded()?.len() > self.gather.longest)
+    }
+
     /// # Errors
     ///
     /// The value's own: what waits has been encoded.

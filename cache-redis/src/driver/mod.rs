@@ -15,6 +15,7 @@ use cache_core::Gather;
 use self::connection::Connection as _;
 use crate::command::Command;
 use crate::reply::Reply;
+use crate::written::LONGEST_IN_A_SCRIPT;
 
 pub(crate) use self::connection::{Credentials, Lost, NoConnection, Target};
 
@@ -73,11 +74,22 @@ impl Driver {
         }
     }
 
+    /// How single reads travel together, as was measured best. Fred parses a
+    /// reply anew with each part of it that arrives, so that short ones are better.
+    pub(crate) fn gathered_reads(self) -> Gather {
+        match self {
+            #[cfg(feature = "fred")]
+            Self::Fred => Gather::new(4, 64),
+            #[cfg(feature = "redis-rs")]
+            Self::RedisRs => Gather::new(2, 128),
+        }
+    }
+
     /// How single writes travel together, as was measured best.
     pub(crate) fn gathered_writes(self) -> Gather {
         match self {
             #[cfg(feature = "fred")]
-            Self::Fred => Gather::new(2, 128),
+            Self::Fred => Gather::new(2, 128).longest(LONGEST_IN_A_SCRIPT),
             #[cfg(feature = "redis-rs")]
             Self::RedisRs => Gather::new(4, 32),
         }

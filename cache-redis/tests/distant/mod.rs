@@ -83,7 +83,7 @@ async fn pass(
     };
     let arrives = async move {
         while let Some((due, chunk)) = arriving.recv().await {
-            SystemClock.sleep_until(due).await;
+            until(due).await;
             if chunk.is_empty() {
                 break;
             }
@@ -92,4 +92,15 @@ async fn pass(
         Ok(())
     };
     futures::try_join!(departs, arrives).map(|_: ((), ())| ())
+}
+
+/// The timer of the runtime counts whole milliseconds, and rounds up: too much
+/// for who measures a round trip of a few. A thread sleeps as long as it should.
+async fn until(due: Tick) {
+    let left = due.since(SystemClock.precise());
+    if !left.is_zero() {
+        #[expect(clippy::disallowed_methods, reason = "it is real time that has to pass")]
+        let sleep = move || std::thread::sleep(left);
+        tokio::task::spawn_blocking(sleep).await.expect("sleeping does not panic");
+    }
 }
