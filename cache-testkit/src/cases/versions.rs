@@ -19,8 +19,8 @@ cases! {
         a_missing_source_leaves_the_target, an_expired_entry_is_not_moved,
         an_entry_that_no_codec_reads_is_moved, one_of_many_movers_wins;
     [Stores, CarefulMove] => an_increment_is_not_lost_to_a_move;
-    [Stores, AtomicMove] => the_trait_moves_in_one_step, an_entry_is_never_gone_while_it_moves,
-        moves_to_and_fro_do_not_wait_for_each_other;
+    [Stores, AtomicMove] => the_trait_moves_in_one_step, moves_to_and_fro_do_not_wait_for_each_other;
+    [Stores, AtomicMove, FreshReads] => an_entry_is_never_gone_while_it_moves;
 }
 
 async fn a_missing_entry_is_not_found(bench: Bench) -> Outcome {
