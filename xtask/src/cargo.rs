@@ -20,6 +20,9 @@ pub(crate) enum Lock {
     Keep,
 }
 
+/// What the variables begin with in which Cargo tells a program of its package.
+const OF_PACKAGE: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+
 impl Cargo {
     pub(crate) fn new(root: PathBuf, lock: Lock) -> Self {
         // Cargo sets CARGO for what it runs, so that the same toolchain is used further down.
@@ -31,6 +34,14 @@ impl Cargo {
     pub(crate) fn command(&self, subcommand: &str) -> Command {
         let mut command = Command::new(&self.program);
         command.current_dir(&self.root).arg(subcommand);
+        // What Cargo told this program of its own package is nobody else's: a build
+        // script that asks for it would run anew, and all that depends on it.
+        for (name, _) in std::env::vars_os() {
+            let is_of_package = |name: &str| OF_PACKAGE.iter().any(|start| name.starts_with(start));
+            if name.to_str().is_some_and(is_of_package) {
+                command.env_remove(name);
+            }
+        }
         // `cargo fmt` resolves nothing and refuses the flag.
         if self.lock == Lock::Keep && subcommand != "fmt" {
             command.arg("--locked");
