@@ -2,10 +2,11 @@
 //! each reads one key.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use tokio::sync::Barrier;
+use tokio::task::JoinSet;
 
 use super::contender::Contender;
 use super::job::{Job, Operation};
@@ -18,6 +19,9 @@ use crate::spread::Spread;
 
 const TASKS: usize = 16;
 
+/// What is not done by then hangs.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 pub async fn run(rounds: &Rounds, server: &Server) -> Result<()> {
     println!("\na burst: {TASKS} tasks that wake together every millisecond, get, {SMALL} bytes");
     println!("  {:<32} {:>9} {:>9}", "", "p50, us", "p99, us");
@@ -29,20 +33,25 @@ pub async fn run(rounds: &Rounds, server: &Server) -> Result<()> {
         rows.push((contender, worker, job, Vec::new()));
     }
     for round in 0..=rounds.count {
-        for (_, worker, job, outcomes) in &mut rows {
+        for (contender, worker, job, outcomes) in &mut rows {
             let bursts = usize::try_from(rounds.lasting.as_millis())?;
             let barrier = Arc::new(Barrier::new(TASKS));
-            let tasks: Vec<_> = (0..TASKS)
-                .map(|task| {
-                    let (worker, barrier) = (Arc::clone(worker), Arc::clone(&barrier));
-                    let job = job.part(task, TASKS);
-                    tokio::spawn(one_task(worker, barrier, job, bursts))
-                })
-                .collect();
-            let mut took = Vec::new();
-            for task in tasks {
-                took.extend(task.await??);
+            let mut tasks = JoinSet::new();
+            for task in 0..TASKS {
+                let (worker, barrier) = (Arc::clone(worker), Arc::clone(&barrier));
+                tasks.spawn(one_task(worker, barrier, job.part(task, TASKS), bursts));
             }
+            // Who fails is waited for by the others, and who hangs by all: neither
+            // is to go on without end.
+            let all = async {
+                let mut took = Vec::new();
+                while let Some(outcome) = tasks.join_next().await {
+                    took.extend(outcome??);
+                }
+                anyhow::Ok(took)
+            };
+            let took = tokio::time::timeout(PATIENCE + 20 * rounds.lasting, all).await;
+            let mut took = took.with_context(|| format!("{} hangs", contender.name()))??;
             took.sort_unstable();
             if round > 0 {
                 outcomes.push((at(&took, 50), at(&took, 99)));
@@ -67,7 +76,7 @@ async fn one_task(
     let mut took = Vec::with_capacity(bursts);
     for burst in 0..bursts {
         if barrier.wait().await.is_leader() {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
         barrier.wait().await;
         let mut one = job.clone();
