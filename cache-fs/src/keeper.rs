@@ -1,0 +1,205 @@
+//! What is done behind the callers' backs: room is made, what has ended is
+//! removed, and uses are told to the files.
+
+use std::io::{Read as _, Seek as _, Write as _};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, Weak};
+use std::time::{Duration, UNIX_EPOCH};
+
+use cache_core::{Clock, Counter, Result};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::cull::Guard;
+use crate::inner::Inner;
+use crate::lanes::hop;
+use crate::place::{PrefixId, SHARDS};
+
+/// How a store and its keeper reach each other.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bell {
+    /// Rung when there is too much.
+    pub(crate) full: Arc<Notify>,
+    /// Once the store is gone.
+    pub(crate) over: CancellationToken,
+}
+
+/// The task. It holds the store weakly.
+struct Keeper {
+    inner: Weak<Inner>,
+    clock: Arc<dyn Clock>,
+    bell: Bell,
+    closed: CancellationToken,
+}
+
+/// How often what has ended is removed, at most: a process that was told of
+/// an earlier round by a file does not begin another.
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
+
+/// A round may take one part in so many of the time.
+const SWEEP_SHARE: u32 = 50;
+
+/// How often uses are told to the files.
+const FLUSH_EVERY: Duration = Duration::from_secs(10);
+
+/// The file that who sweeps has locked; in it, when the last round ended.
+const GUARD: &str = ".sweep";
+
+/// Begins a keeper on this runtime.
+pub(crate) fn start(inner: &Arc<Inner>, runtime: &Handle) {
+    let keeper = Keeper {
+        inner: Arc::downgrade(inner),
+        clock: Arc::clone(&inner.files.clock),
+        bell: inner.bell.clone(),
+        closed: inner.closed.clone(),
+    };
+    inner.tasks.spawn_on(keeper.run(), runtime);
+}
+
+impl Keeper {
+    async fn run(self) {
+        let mut sweep = self.clock.precise();
+        let mut flush = sweep;
+        loop {
+            let next = if self.is_lru() { sweep.min(flush) } else { sweep };
+            let is_full = tokio::select! {
+                () = self.bell.over.cancelled() => return,
+                () = self.closed.cancelled() => return,
+                () = self.bell.full.notified() => true,
+                () = self.clock.sleep_until(next) => false,
+            };
+            let outcome = if is_full {
+                self.make_room().await
+            } else if self.clock.precise() >= sweep {
+                let began = self.clock.precise();
+                let outcome = self.sweep().await;
+                let took = self.clock.precise().since(began);
+                sweep = began.after(SWEEP_EVERY.max(took.saturating_mul(SWEEP_SHARE)));
+                outcome
+            } else {
+                let outcome = self.flush().await;
+                flush = self.clock.precise().after(FLUSH_EVERY);
+                outcome
+            };
+            match outcome {
+                Some(Ok(())) => {}
+                Some(Err(error)) => tracing::warn!(target: "cache::fs", %error, "files could not be removed"),
+                None => return,
+            }
+        }
+    }
+
+    fn is_lru(&self) -> bool {
+        self.inner.upgrade().is_some_and(|inner| inner.files.tells_uses)
+    }
+
+    /// Nothing once the store is gone, as for the others.
+    async fn make_room(&self) -> Option<Result<()>> {
+        let inner = self.inner.upgrade()?;
+        for prefix in inner.totals.prefixes() {
+            let own = Arc::clone(&inner);
+            let outcome = hop(&inner.tasks, move || own.make_room(prefix, usize::MAX)).await;
+            if outcome.is_err() {
+                return Some(outcome);
+            }
+        }
+        Some(Ok(()))
+    }
+
+    async fn flush(&self) -> Option<Result<()>> {
+        let inner = self.inner.upgrade()?;
+        let own = Arc::clone(&inner);
+        let flush = move || {
+            own.uses.flush(&own.files.location);
+            Ok(())
+        };
+        Some(hop(&inner.tasks, flush).await)
+    }
+
+    /// One round through all shards of all prefixes.
+    async fn sweep(&self) -> Option<Result<()>> {
+        let (tasks, round) = {
+            let inner = self.inner.upgrade()?;
+            let tasks = inner.tasks.clone();
+            (tasks.clone(), hop(&tasks, move || inner.begin_sweep()).await)
+        };
+        let (guard, prefixes) = match round {
+            Ok(Some(round)) => round,
+            Ok(None) => return Some(Ok(())),
+            Err(error) => return Some(Err(error)),
+        };
+        for prefix in prefixes {
+            for shard in 0..SHARDS {
+                let inner = self.inner.upgrade()?;
+                if let Err(error) = hop(&tasks, move || inner.sweep(prefix, shard)).await {
+                    return Some(Err(error));
+                }
+                if self.bell.over.is_cancelled() || self.closed.is_cancelled() {
+                    return None;
+                }
+            }
+        }
+        let inner = self.inner.upgrade()?;
+        let end = move || {
+            inner.end_sweep(guard);
+            Ok(())
+        };
+        Some(hop(&tasks, end).await)
+    }
+}
+
+/// If its runtime ended, the next write begins another.
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if let Some(inner) = self.inner.upgrade() {
+            inner.is_kept.store(false, Ordering::Release);
+        }
+    }
+}
+
+impl Inner {
+    /// Makes room under the prefix, if there is too much by the time that nobody
+    /// else here does.
+    pub(crate) fn make_room(&self, prefix: PrefixId, groups: usize) -> Result<()> {
+        let _room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.limits.are_exceeded_by(self.totals.sum(prefix)) {
+            return Ok(());
+        }
+        let removed = self.files.make_room(prefix, &self.limits, &self.totals, &self.uses, groups)?;
+        self.counters.add(Counter::Evictions, removed.evicted);
+        self.counters.add(Counter::Expirations, removed.expired);
+        Ok(())
+    }
+
+    /// Nothing if somebody else sweeps, or has done so of late.
+    fn begin_sweep(&self) -> Result<Option<(Guard, Vec<PrefixId>)>> {
+        let path = self.files.location.join(GUARD);
+        let Some(mut guard) = Guard::try_take(&path, self.files.access)? else { return Ok(None) };
+        let mut told = [0; 8];
+        let last = guard.0.read_exact(&mut told).map_or(0, |()| u64::from_le_bytes(told));
+        // A clock that was set back makes nobody wait for long.
+        let is_fresh = self.seconds().checked_sub(last).is_some_and(|age| age < SWEEP_EVERY.as_secs());
+        if is_fresh {
+            return Ok(None);
+        }
+        Ok(self.files.prefixes().ok().map(|prefixes| (guard, prefixes)))
+    }
+
+    fn end_sweep(&self, mut guard: Guard) {
+        let told = self.seconds().to_le_bytes();
+        // If it cannot be told, another process sweeps too.
+        let _ = guard.0.rewind().and_then(|()| guard.0.write_all(&told));
+    }
+
+    fn sweep(&self, prefix: PrefixId, shard: usize) -> Result<()> {
+        let swept = self.files.sweep(prefix, shard)?;
+        self.counters.add(Counter::Expirations, swept.expired);
+        self.totals.note_if_known(prefix, shard, swept.count);
+        Ok(())
+    }
+
+    fn seconds(&self) -> u64 {
+        self.files.clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    }
+}

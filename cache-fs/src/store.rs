@@ -1,0 +1,342 @@
+//! The store: the operations of `AsyncCache`, each one hop to a thread that may
+//! be blocked.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cache_core::{
+    AsyncCache, Batch, Capabilities, Context, Error, ErrorKind, Found, Gather, Incr, Key, Life, NewEntry,
+    Ping, Read, Result, Scope, Usage, When, Write,
+};
+use futures::future::{join_all, try_join_all};
+
+use crate::access::Access;
+use crate::clear::Step;
+use crate::cull::Limits;
+use crate::files::{Files, Live, Target};
+use crate::format::{HEADER, Written};
+use crate::inner::Inner;
+use crate::keeper::Bell;
+use crate::lanes::{Lanes, hop};
+use crate::location;
+use crate::look::LONGEST_KEY;
+use crate::place::lane_of;
+use crate::settings::{Eviction, FsSettings};
+use crate::totals::Totals;
+use crate::uses::Uses;
+
+/// A store in files, as one alias sees it.
+#[derive(Debug)]
+pub struct FsStore {
+    inner: Arc<Inner>,
+    lanes: Lanes,
+    closed: AtomicBool,
+}
+
+/// How many threads write at once.
+const LANES: usize = 8;
+
+/// How single reads travel together, as was measured best.
+const GATHERED_READS: Gather = Gather::new(8, 12);
+
+/// How many keys of a bulk call share a hop.
+const BATCH: usize = 100;
+
+impl FsStore {
+    /// The store in this directory, which is made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config) if the path is relative, a file, or cannot
+    /// be made or written to; [`Unsupported`](ErrorKind::Unsupported) outside a
+    /// tokio runtime.
+    ///
+    /// ```
+    /// use cache_core::{Cache, Context, Timeout};
+    /// use cache_fs::{FsSettings, FsStore};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let location = directory.path();
+    /// let store = FsStore::open(location, &FsSettings::default(), &Context::new("pages")).await?;
+    /// let cache = Cache::new(store);
+    /// cache.aset("motto", "onwards", Timeout::Forever).await?;
+    /// assert_eq!(cache.aget::<String>("motto").await?.as_deref(), Some("onwards"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn open(
+        location: impl Into<PathBuf>,
+        settings: &FsSettings,
+        context: &Context,
+    ) -> Result<Self> {
+        let location = location::absolute(location.into())?;
+        let access = Access { sharing: settings.sharing, fsync: settings.fsync };
+        let (own, served) = (location.clone(), settings.served.clone());
+        let served = hop(&context.tasks, move || {
+            location::prepare(&own, access)?;
+            Ok(location::served_by(&own, &served).map(str::to_owned))
+        });
+        if let Some(served) = served.await? {
+            tracing::warn!(
+                target: "cache::config",
+                alias = &*context.alias,
+                "`location` {} lies in {served}, which looks as if it is served: entries could be fetched by \
+                 everybody. Take a directory elsewhere, or set `served` if it is not",
+                location.display(),
+            );
+        }
+        let files = Files {
+            location,
+            access,
+            clock: Arc::clone(&context.clock),
+            longest: context.max_value_bytes,
+            tells_uses: settings.eviction == Eviction::Lru,
+        };
+        let inner = Arc::new(Inner {
+            files,
+            limits: Limits::of(settings),
+            totals: Totals::default(),
+            uses: Uses::default(),
+            counters: context.counters.clone(),
+            tasks: context.tasks.clone(),
+            closed: context.closed.clone(),
+            room: Mutex::new(()),
+            bell: Bell::default(),
+            is_kept: AtomicBool::new(false),
+        });
+        inner.keep();
+        Ok(Self { inner, lanes: Lanes::new(LANES, &context.tasks), closed: AtomicBool::new(false) })
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.refuse_if_closed()?;
+        let inner = Arc::clone(&self.inner);
+        hop(&self.inner.tasks, move || work(&inner)).await
+    }
+
+    /// Writes in the order in which a key's writes are first polled.
+    async fn write<T: Send + 'static>(
+        &self,
+        key: &Key<'_>,
+        work: impl FnOnce(&Inner) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.write_by(lane_of(key, self.lanes.len()), work).await
+    }
+
+    async fn write_by<T: Send + 'static>(
+        &self,
+        lane: usize,
+        work: impl FnOnce(&Inner) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.refuse_if_closed()?;
+        self.inner.keep();
+        let inner = Arc::clone(&self.inner);
+        self.lanes.run(lane, move || work(&inner)).await
+    }
+
+    /// What a clear of this scope has to look at.
+    async fn steps(&self, scope: &Scope<'_>) -> Result<Vec<Step>> {
+        let prefix = scope.prefix().map(str::to_owned);
+        self.read(move |inner| inner.files.steps(prefix.as_deref())).await
+    }
+
+    fn refuse_if_closed(&self) -> Result<()> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::Closed, "the store has been closed"));
+        }
+        Ok(())
+    }
+
+    /// The positions of the keys, by the lane that each goes by.
+    fn by_lane<'k>(&self, keys: impl Iterator<Item = Key<'k>>) -> Vec<Vec<usize>> {
+        let mut lanes = vec![Vec::new(); self.lanes.len()];
+        for (position, key) in keys.enumerate() {
+            lanes[lane_of(&key, self.lanes.len())].push(position);
+        }
+        lanes
+    }
+
+    /// Does a part of a bulk call in each lane that has keys of it.
+    async fn write_many<I, T>(
+        &self,
+        keys: usize,
+        lanes: Vec<Vec<usize>>,
+        item: impl Fn(usize) -> Result<I>,
+        write: impl Fn(&Inner, I) -> Result<T> + Clone + Send + 'static,
+    ) -> Vec<Result<T>>
+    where
+        I: Send + 'static,
+        T: Send + 'static,
+    {
+        let parts = lanes.into_iter().enumerate().filter(|(_, positions)| !positions.is_empty());
+        let parts = parts.map(|(lane, positions)| {
+            let items: Vec<_> = positions.iter().map(|position| item(*position)).collect();
+            let write = write.clone();
+            let done = self.write_by(lane, move |inner| {
+                Ok(items.into_iter().map(|item| write(inner, item?)).collect::<Vec<_>>())
+            });
+            async move { (positions, done.await) }
+        });
+        let mut outcomes: Vec<_> = (0..keys).map(|_| None).collect();
+        for (positions, done) in join_all(parts).await {
+            match done {
+                Ok(done) => {
+                    for (position, outcome) in positions.into_iter().zip(done) {
+                        outcomes[position] = Some(outcome);
+                    }
+                }
+                Err(error) => {
+                    for position in positions {
+                        outcomes[position] = Some(Err(error.clone()));
+                    }
+                }
+            }
+        }
+        outcomes.into_iter().flatten().collect()
+    }
+}
+
+impl Inner {
+    fn get(&self, target: &Target, read: Read) -> Result<Option<Found>> {
+        let live = self.files.get(target)?;
+        if self.files.tells_uses
+            && let Live::Entry(stored, _) = &live
+        {
+            self.uses.note(stored.stamp, target.place, Written::at(self.files.clock.wall()));
+        }
+        Ok(live.into_found(read.token))
+    }
+
+    fn set(&self, target: &Target, value: &[u8], write: &Write) -> Result<bool> {
+        self.limits.admit(HEADER + target.key.len() + value.len())?;
+        Ok(self.settle(self.files.set(target, value, write.life, &write.when)?))
+    }
+}
+
+#[async_trait]
+impl AsyncCache for FsStore {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new()
+            .resolution(Duration::from_millis(1))
+            .max_key_bytes(Some(LONGEST_KEY))
+            .tokens(true)
+            .atomic_move(true)
+            .clear_prefix(true)
+            .read_batch(Batch::new(BATCH).gathering(GATHERED_READS))
+            .write_batch(Batch::new(BATCH))
+    }
+
+    fn usage(&self) -> Usage {
+        self.inner.totals.usage()
+    }
+
+    async fn aget(&self, key: &Key<'_>, read: Read) -> Result<Option<Found>> {
+        let target = target(key);
+        self.read(move |inner| inner.get(&target, read)).await
+    }
+
+    async fn aset(&self, key: &Key<'_>, value: &NewEntry<'_>, write: Write) -> Result<bool> {
+        let (target, value) = (target(key), value.encoded()?);
+        self.write(key, move |inner| inner.set(&target, &value, &write)).await
+    }
+
+    async fn atouch(&self, key: &Key<'_>, life: Life) -> Result<bool> {
+        let target = target(key);
+        self.write(key, move |inner| Ok(inner.settle(inner.files.touch(&target, life)?))).await
+    }
+
+    async fn adelete(&self, key: &Key<'_>, when: &When) -> Result<bool> {
+        let (target, when) = (target(key), when.clone());
+        self.write(key, move |inner| Ok(inner.settle(inner.files.delete(&target, &when)?))).await
+    }
+
+    async fn ahas_key(&self, key: &Key<'_>, read: Read) -> Result<bool> {
+        Ok(self.alife(key, read).await?.is_some())
+    }
+
+    async fn alife(&self, key: &Key<'_>, _: Read) -> Result<Option<Life>> {
+        let target = target(key);
+        self.read(move |inner| Ok(inner.files.get(&target)?.life())).await
+    }
+
+    async fn aincr(&self, key: &Key<'_>, incr: Incr) -> Result<Option<i64>> {
+        let target = target(key);
+        self.write(key, move |inner| Ok(inner.settle(inner.files.incr(&target, incr.delta)?))).await
+    }
+
+    async fn amove(&self, from: &Key<'_>, to: &Key<'_>) -> Result<bool> {
+        let (source, goal) = (target(from), target(to));
+        let work = move |inner: &Inner| {
+            let [source, goal] = inner.files.rename(&source, &goal)?;
+            inner.settle(source);
+            Ok(inner.settle(goal))
+        };
+        self.write(from, work).await
+    }
+
+    async fn get_many(&self, keys: &[Key<'_>], read: Read) -> Result<Vec<Result<Option<Found>>>> {
+        let targets: Vec<_> = keys.iter().map(target).collect();
+        self.read(move |inner| Ok(targets.iter().map(|target| inner.get(target, read)).collect())).await
+    }
+
+    async fn set_many(&self, items: &[(Key<'_>, NewEntry<'_>, Write)]) -> Result<Vec<Result<bool>>> {
+        let lanes = self.by_lane(items.iter().map(|(key, ..)| *key));
+        let item = |position: usize| {
+            let (key, value, write): &(Key<'_>, NewEntry<'_>, Write) = &items[position];
+            Ok((target(key), value.encoded()?, write.clone()))
+        };
+        let write = |inner: &Inner, (target, value, write): (Target, Bytes, Write)| {
+            inner.set(&target, &value, &write)
+        };
+        Ok(self.write_many(items.len(), lanes, item, write).await)
+    }
+
+    async fn delete_many(&self, keys: &[Key<'_>]) -> Result<Vec<Result<()>>> {
+        let lanes = self.by_lane(keys.iter().copied());
+        let delete = |inner: &Inner, target: Target| {
+            inner.settle(inner.files.delete(&target, &When::Always)?);
+            Ok(())
+        };
+        Ok(self.write_many(keys.len(), lanes, |position| Ok(target(&keys[position])), delete).await)
+    }
+
+    async fn aclear(&self, scope: &Scope<'_>) -> Result<()> {
+        // A write that was dropped before now has its place before the clear.
+        try_join_all((0..self.lanes.len()).map(|lane| self.write_by(lane, |_| Ok(())))).await?;
+        for step in self.steps(scope).await? {
+            self.read(move |inner| {
+                let (_, count) = inner.files.clear(&step)?;
+                inner.totals.note_if_known(step.prefix, step.shard, count);
+                Ok(())
+            })
+            .await?;
+            scope.step();
+        }
+        Ok(())
+    }
+
+    async fn aping(&self) -> Result<Ping> {
+        let began = self.inner.files.clock.precise();
+        self.read(|inner| inner.files.ping()).await?;
+        Ok(Ping::new(self.inner.files.clock.precise().since(began)))
+    }
+
+    async fn aclose(&self) -> Result<()> {
+        self.closed.store(true, Ordering::Release);
+        self.inner.bell.over.cancel();
+        Ok(())
+    }
+}
+
+fn target(key: &Key<'_>) -> Target {
+    Target::of(key.text().into_owned())
+}

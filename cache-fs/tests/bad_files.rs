@@ -1,0 +1,145 @@
+//! Files that are no entries, or not any more: each is a counted miss, and a
+//! write puts an entry in its place.
+
+use std::fs::{self, File};
+use std::path::Path;
+
+use cache_core::{Cache, ErrorKind, Timeout, UndecodableReason};
+
+mod directory;
+
+use directory::Directory;
+
+const TEXT: &str = "a value of some length, so that there is something to damage";
+
+/// Sees that the entry is missed and counted, and that it can be written again.
+async fn is_a_counted_miss(cache: &Cache, what: &str, reason: UndecodableReason) {
+    let before = count_of(cache, reason);
+    assert_eq!(cache.aget::<String>("key").await.expect(what), None, "{what}");
+    assert_eq!(count_of(cache, reason), before + 1, "{what}: {:?}", cache.stats().undecodable);
+    assert!(!cache.ahas_key("key").await.expect(what), "{what}");
+    let missing = cache.aincr("key", 1).await.expect_err(what);
+    assert_eq!(missing.kind(), ErrorKind::NotFound, "{what}");
+    assert!(cache.aadd("key", TEXT, Timeout::Forever).await.expect(what), "{what}");
+    assert_eq!(cache.aget::<String>("key").await.expect(what).as_deref(), Some(TEXT), "{what}");
+}
+
+fn count_of(cache: &Cache, reason: UndecodableReason) -> u64 {
+    cache.stats().undecodable.iter().filter(|(of, _)| *of == reason).map(|(_, count)| *count).sum()
+}
+
+#[tokio::test]
+async fn a_file_cut_short_anywhere() {
+    let (directory, cache, whole) = written().await;
+    for length in 0..whole.len() {
+        fs::write(directory.entry(), &whole[..length]).expect("it can be written");
+        is_a_counted_miss(&cache, &format!("{length} bytes"), UndecodableReason::Malformed).await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_with_any_bit_flipped() {
+    let (directory, cache, whole) = written().await;
+    for bit in 0..8 * whole.len() {
+        let mut damaged = whole.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        fs::write(directory.entry(), damaged).expect("it can be written");
+        // The first five bytes say whose it is, and of which version.
+        let is_foreign = bit / 8 < 5;
+        let reason = if is_foreign { UndecodableReason::UnknownTag } else { UndecodableReason::Malformed };
+        // A length that is not admitted is told from one that is not true.
+        is_a_counted_miss(&cache, &format!("bit {bit}"), reason).await;
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_follow_or_are_somebody_elses() {
+    let (directory, cache, whole) = written().await;
+    for (what, bytes, reason) in [
+        ("more behind it", [&whole[..], b"x"].concat(), UndecodableReason::Malformed),
+        ("it twice", whole.repeat(2), UndecodableReason::Malformed),
+        ("another format", vec![b'{'; 100], UndecodableReason::UnknownTag),
+        ("zeros", vec![0; 100_000], UndecodableReason::UnknownTag),
+        ("a later version", [&whole[..4], &[2], &whole[5..]].concat(), UndecodableReason::UnknownTag),
+        ("a huge value", [&whole[..48], &[255; 8], &whole[56..]].concat(), UndecodableReason::Malformed),
+        ("a huge key", [&whole[..40], &[255; 4], &whole[44..]].concat(), UndecodableReason::Malformed),
+    ] {
+        fs::write(directory.entry(), bytes).expect("it can be written");
+        is_a_counted_miss(&cache, what, reason).await;
+    }
+}
+
+#[tokio::test]
+async fn another_key_is_not_mistaken() {
+    let (directory, cache, _) = written().await;
+    let path = directory.entry();
+    cache.aset("other", TEXT, Timeout::Forever).await.expect("it is taken");
+    let other = directory.entries().into_iter().find(|entry| *entry != path).expect("there are two");
+    fs::copy(other, &path).expect("it can be copied");
+    assert_eq!(cache.aget::<String>("key").await.expect("it is read"), None);
+    assert!(cache.aadd("key", TEXT, Timeout::Forever).await.expect("it is free"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_no_file() {
+    let (directory, cache, whole) = written().await;
+    let path = directory.entry();
+    let elsewhere = directory.path().join("elsewhere");
+    fs::write(&elsewhere, &whole).expect("it can be written");
+
+    fs::remove_file(&path).expect("it is there");
+    std::os::unix::fs::symlink(&elsewhere, &path).expect("it can be made");
+    is_a_counted_miss(&cache, "a link", UndecodableReason::OtherKind).await;
+    assert_eq!(fs::read(&elsewhere).expect("it is there"), whole, "what it led to is untouched");
+
+    fs::remove_file(&path).expect("it is there");
+    drop(std::os::unix::net::UnixListener::bind(short(&path)).expect("it can be made"));
+    is_a_counted_miss(&cache, "a socket", UndecodableReason::OtherKind).await;
+}
+
+/// What leads to the path, for an address that must not be long.
+#[cfg(unix)]
+fn short(path: &Path) -> std::path::PathBuf {
+    let link = path.ancestors().nth(3).expect("it is below").join("s");
+    std::os::unix::fs::symlink(path.parent().expect("it is below"), &link).expect("it can be made");
+    link.join(path.file_name().expect("it has one"))
+}
+
+#[tokio::test]
+async fn a_directory_in_the_way() {
+    let (directory, cache, _) = written().await;
+    let path = directory.entry();
+    fs::remove_file(&path).expect("it is there");
+    fs::create_dir(&path).expect("it can be made");
+    let reason = UndecodableReason::OtherKind;
+    assert_eq!(cache.aget::<String>("key").await.expect("it is read"), None);
+    assert_eq!(count_of(&cache, reason), 1);
+    // It may be somebody's: that it is there is told, and it stays.
+    File::create(path.join("kept")).expect("it can be made");
+    let error = cache.aset("key", TEXT, Timeout::Forever).await.expect_err("it cannot be written");
+    assert_eq!(error.kind(), ErrorKind::Server, "{error}");
+    assert!(path.join("kept").exists());
+    fs::remove_dir_all(&path).expect("it is there");
+    cache.aset("key", TEXT, Timeout::Forever).await.expect("it is free now");
+}
+
+#[tokio::test]
+async fn a_location_that_is_removed_is_made_again() {
+    let (directory, cache, _) = written().await;
+    fs::remove_dir_all(directory.path()).expect("it is there");
+    assert_eq!(cache.aget::<String>("key").await.expect("it is read"), None);
+    assert!(!cache.adelete("key").await.expect("there is none"));
+    cache.aclear().await.expect("there is nothing");
+    cache.aset("key", TEXT, Timeout::Forever).await.expect("it is taken");
+    assert_eq!(cache.aget::<String>("key").await.expect("it is read").as_deref(), Some(TEXT));
+}
+
+/// A directory with one entry, its cache, and the file as it was written.
+async fn written() -> (Directory, Cache, Vec<u8>) {
+    let directory = Directory::new();
+    let cache = directory.cache().await;
+    cache.aset("key", TEXT, Timeout::Forever).await.expect("it is taken");
+    let whole = fs::read(directory.entry()).expect("it is there");
+    (directory, cache, whole)
+}

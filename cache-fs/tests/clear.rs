@@ -1,0 +1,77 @@
+//! A clear removes an alias's entries, and nothing that is another's.
+
+use std::fs;
+use std::sync::Arc;
+
+use cache_core::{Cache, SystemClock, Timeout};
+use cache_fs::FsSettings;
+
+mod directory;
+
+use directory::{Directory, cache_of};
+
+async fn cache(prefix: &str, directory: &Directory) -> Cache {
+    cache_of(prefix, directory.path(), &FsSettings::default(), Arc::new(SystemClock)).await
+}
+
+async fn fill(cache: &Cache) {
+    for name in 0..50 {
+        cache.aset(&name.to_string(), &name, Timeout::Forever).await.expect("it is taken");
+    }
+}
+
+async fn there(cache: &Cache) -> usize {
+    let names: Vec<_> = (0..50).map(|name| name.to_string()).collect();
+    cache.get_many::<i32, _>(names).await.expect("they are read").len()
+}
+
+#[tokio::test]
+async fn other_aliases_and_foreign_files_stay() {
+    let directory = Directory::new();
+    // The last two share a directory with the first: their keys read both ways.
+    let prefixes = ["a", "b", "", "a:1", "a:2:x"];
+    let mut caches = Vec::new();
+    for prefix in prefixes {
+        caches.push(cache(prefix, &directory).await);
+    }
+    for cleared in 1..caches.len() {
+        for cache in &caches {
+            fill(cache).await;
+        }
+        let entry = directory.entries().swap_remove(0);
+        let beside = [
+            entry.with_file_name("notes.txt"),
+            entry.with_file_name("0123abc"),
+            directory.path().join("README"),
+            directory.path().join("00"),
+        ];
+        for path in &beside {
+            fs::write(path, "somebody's").expect("it can be written");
+        }
+        caches[cleared].aclear().await.expect("it is cleared");
+        for (number, cache) in caches.iter().enumerate() {
+            let expected = if number == cleared { 0 } else { 50 };
+            assert_eq!(
+                there(cache).await,
+                expected,
+                "{:?} cleared: {:?}",
+                prefixes[cleared],
+                prefixes[number]
+            );
+        }
+        for path in &beside {
+            assert_eq!(fs::read_to_string(path).expect("it is there"), "somebody's", "{}", path.display());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_prefix_that_others_begin_with_takes_them_along() {
+    let directory = Directory::new();
+    let (short, long) = (cache("a", &directory).await, cache("a:1", &directory).await);
+    fill(&short).await;
+    fill(&long).await;
+    // `a:1:1:key` is also the key `1:key` of the prefix `a`, as in every store.
+    short.aclear().await.expect("it is cleared");
+    assert_eq!((there(&short).await, there(&long).await), (0, 0));
+}

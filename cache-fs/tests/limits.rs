@@ -1,0 +1,237 @@
+//! What goes when there is too much, what goes when it has ended, and that a
+//! write does not pay for how much there is.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_core::{Cache, Clock as _, ErrorKind, SystemClock, Timeout};
+use cache_fs::{Eviction, FsSettings};
+use cache_testkit::ManualClock;
+
+mod directory;
+
+use directory::{Directory, cache_at, cache_of};
+
+const LIMIT: u64 = 300;
+
+fn limited(eviction: Eviction) -> FsSettings {
+    let mut settings = FsSettings::default();
+    settings.max_entries = LIMIT;
+    settings.eviction = eviction;
+    settings
+}
+
+/// Waits until it is so: what is done behind callers' backs takes its time.
+async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    for _ in 0..1_000 {
+        if is_so().await {
+            return;
+        }
+        SystemClock.sleep_until(SystemClock.precise().after(Duration::from_millis(5))).await;
+    }
+    panic!("{what}: it has not come about");
+}
+
+async fn fill(cache: &Cache, names: std::ops::Range<u64>, timeout: Timeout) {
+    for name in names {
+        cache.aset(&name.to_string(), &name, timeout).await.expect("it is taken");
+    }
+}
+
+/// Which of the names have an entry.
+async fn there(cache: &Cache, names: std::ops::Range<u64>) -> Vec<u64> {
+    let mut there = Vec::new();
+    for name in names {
+        if cache.ahas_key(&name.to_string()).await.expect("it is answered") {
+            there.push(name);
+        }
+    }
+    there
+}
+
+#[tokio::test]
+async fn the_limit_is_kept() {
+    for eviction in [Eviction::Oldest, Eviction::Lru, Eviction::Random] {
+        let directory = Directory::new();
+        let cache = directory.cache_with(&limited(eviction), Arc::new(SystemClock)).await;
+        let mut most = 0;
+        for part in 0..20 {
+            fill(&cache, part * 100..(part + 1) * 100, Timeout::Forever).await;
+            most = most.max(directory.entries().len() as u64);
+        }
+        assert!(most <= LIMIT + LIMIT / 16 + 17, "{eviction:?}: {most}");
+        eventually("there is room", async || directory.entries().len() as u64 <= LIMIT).await;
+        let (stats, left) = (cache.stats(), directory.entries().len() as u64);
+        assert!(left > LIMIT / 2, "{eviction:?}: a third goes at once, not {left}");
+        assert_eq!(stats.evictions, 2_000 - left, "{eviction:?}");
+        assert_eq!(stats.entries, Some(left), "{eviction:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_oldest_go_first() {
+    let directory = Directory::new();
+    let cache = directory.cache_with(&limited(Eviction::Oldest), Arc::new(SystemClock)).await;
+    fill(&cache, 0..LIMIT, Timeout::Forever).await;
+    // Written again, it is old no more; read, it is as old as it was.
+    fill(&cache, 0..10, Timeout::Forever).await;
+    assert_eq!(there(&cache, 10..20).await.len(), 10);
+    fill(&cache, LIMIT..LIMIT + 1, Timeout::Forever).await;
+    eventually("some go", async || cache.stats().evictions > 0).await;
+    eventually("a third is gone", async || directory.entries().len() as u64 <= 2 * LIMIT / 3 + 1).await;
+    assert_eq!(there(&cache, 0..10).await.len(), 10);
+    assert_eq!(there(&cache, 10..20).await.len(), 0);
+    assert_eq!(there(&cache, 200..LIMIT + 1).await.len(), 101);
+}
+
+#[tokio::test]
+async fn the_least_recently_used_go_first() {
+    let directory = Directory::new();
+    let cache = directory.cache_with(&limited(Eviction::Lru), Arc::new(SystemClock)).await;
+    fill(&cache, 0..LIMIT, Timeout::Forever).await;
+    for name in 0..10_u64 {
+        assert_eq!(cache.aget::<u64>(&name.to_string()).await.expect("it is read"), Some(name));
+    }
+    fill(&cache, LIMIT..LIMIT + 1, Timeout::Forever).await;
+    eventually("a third is gone", async || directory.entries().len() as u64 <= 2 * LIMIT / 3 + 1).await;
+    assert_eq!(there(&cache, 0..10).await.len(), 10, "they were read");
+    assert_eq!(there(&cache, 10..90).await.len(), 0, "they were not");
+}
+
+#[tokio::test]
+async fn uses_are_told_to_other_handles() {
+    let directory = Directory::new();
+    let clock = Arc::new(ManualClock::new());
+    let reader = directory.cache_with(&limited(Eviction::Lru), Arc::<ManualClock>::clone(&clock)).await;
+    fill(&reader, 0..LIMIT, Timeout::Forever).await;
+    clock.advance(Duration::from_secs(1));
+    for name in 0..10_u64 {
+        assert_eq!(reader.aget::<u64>(&name.to_string()).await.expect("it is read"), Some(name));
+    }
+    let read_at = clock.wall();
+    let used = |entry: &PathBuf| entry.metadata().expect("it is there").modified().expect("it is told");
+    eventually("uses are told", async || {
+        clock.advance(Duration::from_secs(11));
+        tokio::task::yield_now().await;
+        directory.entries().iter().filter(|entry| used(entry) >= read_at).count() == 10
+    })
+    .await;
+    let writer = directory.cache_with(&limited(Eviction::Lru), Arc::<ManualClock>::clone(&clock)).await;
+    fill(&writer, LIMIT..LIMIT + 1, Timeout::Forever).await;
+    eventually("a third is gone", async || directory.entries().len() as u64 <= 2 * LIMIT / 3 + 1).await;
+    assert_eq!(there(&writer, 0..10).await.len(), 10, "another handle read them");
+}
+
+#[tokio::test]
+async fn what_has_ended_goes_before_what_has_not() {
+    let directory = Directory::new();
+    let clock = Arc::new(ManualClock::new());
+    let cache = directory.cache_with(&limited(Eviction::Oldest), Arc::<ManualClock>::clone(&clock)).await;
+    fill(&cache, 0..200, Timeout::Forever).await;
+    fill(&cache, 200..LIMIT, Timeout::After(Duration::from_secs(1))).await;
+    clock.advance(Duration::from_secs(2));
+    fill(&cache, LIMIT..LIMIT + 1, Timeout::Forever).await;
+    eventually("they are gone", async || directory.entries().len() == 201).await;
+    assert_eq!(there(&cache, 0..200).await.len(), 200, "none of these had to go");
+    let stats = cache.stats();
+    assert_eq!((stats.expirations, stats.evictions), (100, 0));
+}
+
+#[tokio::test]
+async fn bytes_are_counted() {
+    let directory = Directory::new();
+    let mut settings = FsSettings::default();
+    settings.max_bytes = Some(100_000);
+    let cache = directory.cache_with(&settings, Arc::new(SystemClock)).await;
+    for name in 0..200 {
+        cache.aset(&name.to_string(), &vec![0_u8; 1_000], Timeout::Forever).await.expect("it is taken");
+    }
+    let bytes = async || -> u64 {
+        directory
+            .entries()
+            .iter()
+            .filter_map(|entry| entry.metadata().ok())
+            .map(|metadata| metadata.len())
+            .sum()
+    };
+    eventually("there is room", async || bytes().await <= 100_000).await;
+    assert_eq!(cache.stats().bytes, Some(bytes().await));
+    assert!(bytes().await > 50_000);
+    let error =
+        cache.aset("large", &vec![0_u8; 100_000], Timeout::Forever).await.expect_err("it cannot be kept");
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    assert!(error.to_string().contains("`max_bytes` is 100000"), "{error}");
+    assert!(bytes().await > 50_000, "nothing had to go for it");
+}
+
+#[tokio::test]
+async fn all_go_where_that_is_asked_for() {
+    let directory = Directory::new();
+    let mut settings = limited(Eviction::Oldest);
+    settings.cull_frequency = 0;
+    let cache = directory.cache_with(&settings, Arc::new(SystemClock)).await;
+    fill(&cache, 0..LIMIT + 1, Timeout::Forever).await;
+    eventually("they are gone", async || directory.entries().is_empty()).await;
+}
+
+#[tokio::test]
+async fn what_has_ended_goes_unread() {
+    let directory = Directory::new();
+    let clock = Arc::new(ManualClock::new());
+    let cache = directory.cache_with(&FsSettings::default(), Arc::<ManualClock>::clone(&clock)).await;
+    fill(&cache, 0..20, Timeout::After(Duration::from_secs(1))).await;
+    fill(&cache, 20..30, Timeout::Forever).await;
+    eventually("they are gone", async || {
+        clock.advance(Duration::from_mins(2));
+        directory.entries().len() == 10
+    })
+    .await;
+    assert_eq!(cache.stats().expirations, 20);
+    assert_eq!(there(&cache, 20..30).await.len(), 10);
+}
+
+#[tokio::test]
+async fn each_prefix_has_its_own_limit() {
+    let directory = Directory::new();
+    let store = directory.cache_with(&limited(Eviction::Oldest), Arc::new(SystemClock)).await;
+    let other = cache_of("other", directory.path(), &limited(Eviction::Oldest), Arc::new(SystemClock)).await;
+    fill(&other, 0..100, Timeout::Forever).await;
+    fill(&store, 0..LIMIT, Timeout::Forever).await;
+    assert_eq!(store.stats().evictions, 0);
+    assert_eq!(directory.entries().len() as u64, LIMIT + 100);
+}
+
+/// The count is told by files, so that whoever comes later knows it.
+#[tokio::test]
+async fn the_count_is_known_to_who_comes_later() {
+    let directory = Directory::new();
+    let first = directory.cache().await;
+    fill(&first, 0..50, Timeout::Forever).await;
+    for name in 0..5_u64 {
+        first.adelete(&name.to_string()).await.expect("it is removed");
+    }
+    let second = cache_at(directory.path(), &FsSettings::default(), Arc::new(SystemClock)).await;
+    second.aset("0", &0, Timeout::Forever).await.expect("it is taken");
+    let stats = second.stats();
+    assert_eq!(stats.entries, Some(46));
+    let bytes: u64 =
+        directory.entries().iter().map(|entry| entry.metadata().expect("it is there").len()).sum();
+    assert_eq!(stats.bytes, Some(bytes));
+}
+
+/// Somebody removed the files that count: they are counted anew.
+#[tokio::test]
+async fn a_lost_count_is_made_again() {
+    let directory = Directory::new();
+    let first = directory.cache().await;
+    fill(&first, 0..50, Timeout::Forever).await;
+    for file in directory::files_below(directory.path()) {
+        if file.file_name().is_some_and(|name| name == ".lock") {
+            std::fs::remove_file(file).expect("it is there");
+        }
+    }
+    let second = directory.cache().await;
+    fill(&second, 0..50, Timeout::Forever).await;
+    assert_eq!(second.stats().entries, Some(50));
+}
