@@ -1,8 +1,8 @@
 //! A configured cache at work.
 //!
 //! `cargo run --example quickstart` uses the alias `default`;
-//! `cargo run --example quickstart -- encoded` or `-- dummy` runs the same
-//! code over another store. `caches.toml` beside this file says what they are.
+//! `cargo run --example quickstart -- encoded`, `-- files` or `-- dummy` runs the
+//! same code over another store. `caches.toml` beside this file says what they are.
 
 #![allow(clippy::print_stdout, reason = "it is a report for the terminal")]
 

@@ -27,7 +27,7 @@ const PATHS: &[(&str, Option<&str>)] = &[
     ("django.core.cache.backends.memcached.PyLibMCCache", None),
     ("django.core.cache.backends.memcached.MemcachedCache", None),
     ("django.core.cache.backends.db.DatabaseCache", None),
-    ("django.core.cache.backends.filebased.FileBasedCache", None),
+    ("django.core.cache.backends.filebased.FileBasedCache", Some("fs")),
     ("django_redis.cache.RedisCache", Some("redis")),
 ];
 

@@ -35,6 +35,7 @@
 //! | backend | cargo feature | keeps entries |
 //! |---|---|---|
 //! | `mem` | `mem` (default) | in this process, as the values they are |
+//! | `fs` | `fs` | in files: no server, shared by the processes of a machine, there after a restart |
 //! | `dummy` | always there | nowhere: for development and tests |
 //! | a registered name | | wherever the program's own [`Backend`] does |
 //!

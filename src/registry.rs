@@ -23,6 +23,7 @@ pub struct Registry {
 
 /// Backends of this workspace, and the cargo feature that brings each.
 const FEATURES: &[(&str, &str, bool)] = &[
+    ("fs", "fs", cfg!(feature = "fs")),
     ("mem", "mem", cfg!(feature = "mem")),
     ("redis", "redis", cfg!(any(feature = "redis", feature = "redis-rs"))),
 ];
@@ -50,6 +51,8 @@ impl Registry {
     pub fn new() -> Self {
         let mut registry = Self::empty();
         registry.backends.insert("dummy".to_owned(), Arc::new(cache_core::DummyBackend));
+        #[cfg(feature = "fs")]
+        registry.backends.insert("fs".to_owned(), Arc::new(cache_fs::FsBackend));
         #[cfg(feature = "mem")]
         registry.backends.insert("mem".to_owned(), Arc::new(cache_mem::MemBackend));
         #[cfg(any(feature = "redis", feature = "redis-rs"))]

@@ -152,12 +152,12 @@ async fn a_jitter_that_is_no_share() {
 async fn an_unknown_backend() {
     refused(
         toml("[caches.default]\nbackend = 'men'"),
-        "alias `default`: there is no backend `men`; there are `dummy`, `mem`, `redis`; did you mean `mem`?",
+        "alias `default`: there is no backend `men`; there are `dummy`, `fs`, `mem`, `redis`; did you mean `mem`?",
     )
     .await;
     refused(
         toml("[caches.default]\nbackend = 'path.to.backend'"),
-        "alias `default`: there is no backend `path.to.backend`; there are `dummy`, `mem`, `redis`",
+        "alias `default`: there is no backend `path.to.backend`; there are `dummy`, `fs`, `mem`, `redis`",
     )
     .await;
 }
@@ -166,7 +166,7 @@ async fn an_unknown_backend() {
 async fn a_url_where_a_backend_is_named() {
     refused(
         toml("[caches.default]\nbackend = 'redis://:hunter2@localhost'"),
-        "alias `default`: there is no backend; there are `dummy`, `mem`, `redis`",
+        "alias `default`: there is no backend; there are `dummy`, `fs`, `mem`, `redis`",
     )
     .await;
 }
@@ -400,7 +400,7 @@ async fn names_are_shown_on_one_line_and_not_at_any_length() {
     refused(
         toml(&format!("[caches.{long}]\nbackend = '{long}'\n{long} = 1\noptions.{long} = 1")),
         &format!(
-            "2 problems: alias `{sixty}..`: there is no backend `{sixty}..`; there are `dummy`, `mem`, `redis`; alias `{sixty}..`: `{sixty}..` is not a setting"
+            "2 problems: alias `{sixty}..`: there is no backend `{sixty}..`; there are `dummy`, `fs`, `mem`, `redis`; alias `{sixty}..`: `{sixty}..` is not a setting"
         ),
     )
     .await;
@@ -415,7 +415,7 @@ async fn names_are_shown_on_one_line_and_not_at_any_length() {
 async fn everything_that_is_wrong_is_said_at_once() {
     refused(
         toml("[caches.a]\nbackend = 'mem'\ntimeuot = 5\nversion = -1\n[caches.b]\nbackend = 'men'\ncodec = 'jsno'"),
-        "4 problems: alias `a`: `timeuot` is not a setting; did you mean `timeout`?; alias `a`: `version`: expected a whole number from 0, found a number out of range; alias `b`: there is no backend `men`; there are `dummy`, `mem`, `redis`; did you mean `mem`?; alias `b`: there is no codec `jsno`; there are `msgpack`, `json`, `postcard`, `raw`; did you mean `json`?",
+        "4 problems: alias `a`: `timeuot` is not a setting; did you mean `timeout`?; alias `a`: `version`: expected a whole number from 0, found a number out of range; alias `b`: there is no backend `men`; there are `dummy`, `fs`, `mem`, `redis`; did you mean `mem`?; alias `b`: there is no codec `jsno`; there are `msgpack`, `json`, `postcard`, `raw`; did you mean `json`?",
     )
     .await;
 }

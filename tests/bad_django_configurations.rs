@@ -17,7 +17,7 @@ const LOCMEM: &str = "django.core.cache.backends.locmem.LocMemCache";
 const DUMMY: &str = "django.core.cache.backends.dummy.DummyCache";
 
 /// The names that load where nothing of the program's own is registered.
-const KNOWN: &str = "`django.core.cache.backends.dummy.DummyCache`, `django.core.cache.backends.locmem.LocMemCache`, `django.core.cache.backends.redis.RedisCache`, `django_redis.cache.RedisCache`, `dummy`, `mem`, `redis`";
+const KNOWN: &str = "`django.core.cache.backends.dummy.DummyCache`, `django.core.cache.backends.filebased.FileBasedCache`, `django.core.cache.backends.locmem.LocMemCache`, `django.core.cache.backends.redis.RedisCache`, `django_redis.cache.RedisCache`, `dummy`, `fs`, `mem`, `redis`";
 
 fn json(alias: &Json) -> CachesBuilder {
     Caches::builder().json(&json!({ "default": alias }).to_string())
@@ -218,7 +218,6 @@ async fn backends_that_are_not_there_yet() {
         "django.core.cache.backends.memcached.PyLibMCCache",
         "django.core.cache.backends.memcached.MemcachedCache",
         "django.core.cache.backends.db.DatabaseCache",
-        "django.core.cache.backends.filebased.FileBasedCache",
     ] {
         refused(
             json(&json!({"BACKEND": path, "OPTIONS": {"PASSWORD": PASSWORD}})),
@@ -284,7 +283,7 @@ async fn a_path_of_django_s_in_the_native_spelling() {
     .await;
     refused(
         env(Caches::builder(), "CACHES__EXTRA__BACKEND", "men"),
-        "alias `extra`: there is no backend `men`; there are `dummy`, `mem`, `redis`; did you mean `mem`?",
+        "alias `extra`: there is no backend `men`; there are `dummy`, `fs`, `mem`, `redis`; did you mean `mem`?",
     )
     .await;
 }

@@ -89,6 +89,33 @@ async fn only_the_configuration_differs() {
     }
 }
 
+/// A directory of this process, which is removed at the end.
+#[cfg(feature = "fs")]
+struct Directory(std::path::PathBuf);
+
+#[cfg(feature = "fs")]
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(feature = "fs")]
+#[tokio::test]
+async fn one_line_moves_the_program_from_memory_to_files() {
+    let directory = Directory(std::env::temp_dir().join(format!("cache-sdk-swap-{}", std::process::id())));
+    let mut seen = Vec::new();
+    for backend in ["mem", "fs"] {
+        let file =
+            format!("[caches.default]\nbackend = '{backend}'\nlocation = '{}'\n", directory.0.display());
+        let caches = Caches::from_toml(&file).await.expect("it is fine");
+        let cache = caches.default().expect("it is there");
+        seen.push(program(&cache).await.unwrap_or_else(|error| panic!("{backend}: {error}")));
+        cache.aclose().await.expect("it ends");
+    }
+    assert_eq!(seen[0], seen[1]);
+}
+
 /// The file, of which only the first line of the alias is another.
 #[cfg(feature = "redis")]
 fn file(backend: &str) -> String {

@@ -19,7 +19,9 @@ async fn a_backend_whose_feature_is_off_is_named_with_its_feature() {
 #[tokio::test]
 async fn so_is_the_path_of_a_backend_in_django_s_spelling() {
     const LOCMEM: &str = "django.core.cache.backends.locmem.LocMemCache";
-    const SUPPORTED: &str = "; supported are `django.core.cache.backends.dummy.DummyCache`, `dummy`";
+    const SUPPORTED: &str = "; supported are \
+         `django.core.cache.backends.dummy.DummyCache`, `django.core.cache.backends.filebased.FileBasedCache`, \
+         `dummy`, `fs`";
     for (setting, supported) in [("BACKEND", SUPPORTED), ("backend", "")] {
         let text = format!("[caches.default]\n{setting} = '{LOCMEM}'");
         let error = Caches::from_toml(&text).await.expect_err("memory is not compiled in");

@@ -58,7 +58,13 @@ pub(crate) fn of_django() -> Vec<Example> {
         ),
         example("a table", DATABASE, json!({"LOCATION": "my_cache_table"})),
         example("a directory", FILES, json!({"LOCATION": "/var/tmp/django_cache"})),
-        example("a directory of Windows", FILES, json!({"LOCATION": "c:/foo/bar"})),
+        // Where it runs, that is no absolute path.
+        of(
+            "a directory of Windows",
+            FILES,
+            json!({"LOCATION": "c:/foo/bar"}),
+            Some("is relative: c:/foo/bar would be another directory"),
+        ),
         example("local memory", LOCMEM, json!({"LOCATION": "unique-snowflake"})),
         example("a dummy", DUMMY, json!({})),
         of(
@@ -289,7 +295,7 @@ fn of(name: &'static str, backend: &str, alias: Json, missing: Option<&'static s
 /// What is said of a path that no backend has yet.
 fn not_yet(backend: &str) -> Option<&'static str> {
     match backend {
-        LOCMEM | DUMMY | REDIS | DJANGO_REDIS => None,
+        LOCMEM | DUMMY | FILES | REDIS | DJANGO_REDIS => None,
         _ => Some("is not supported yet"),
     }
 }

@@ -133,7 +133,6 @@ const NOT_YET: &[&str] = &[
     "django.core.cache.backends.memcached.PyLibMCCache",
     "django.core.cache.backends.memcached.MemcachedCache",
     "django.core.cache.backends.db.DatabaseCache",
-    "django.core.cache.backends.filebased.FileBasedCache",
 ];
 
 pub(crate) async fn page() -> String {

@@ -90,6 +90,13 @@ const BACKENDS: &[(&str, &str)] = &[
         "Keeps nothing: writes succeed and reads find nothing. Always there. It takes no notice of `location`, and has no options.",
     ),
     (
+        "fs",
+        "Keeps entries in files, which all processes of a machine share and which are there after a restart. The cargo \
+         feature `fs`. `location` is the directory, from the root on; it is made if it is not there, for the user of the \
+         process alone. [cache-fs](../cache-fs/README.md) says what to rely on, [choosing.md](choosing.md#fs) when to use \
+         it.",
+    ),
+    (
         "mem",
         "Keeps entries in this process, as the values they are. The cargo feature `mem`, on by default. `location` is \
          a name: aliases with the same one share a store within one set of caches, each with its own `key_prefix` and \
