@@ -1,5 +1,5 @@
 //! Measurements of cache-sdk side by side with its peers: speed, instructions,
-//! hit ratios, what a stampede does, and the store on Redis.
+//! hit ratios, what a stampede does, and the stores in files and on Redis.
 //!
 //! The machine may be shared and noisy, so only the ratios of one run compare.
 
@@ -7,6 +7,7 @@ mod bars;
 mod callgrind;
 mod contender;
 mod contenders;
+mod files;
 mod hit_ratio;
 mod instructions;
 mod operation;
@@ -54,9 +55,16 @@ enum Command {
     /// The store on Redis beside raw drivers: commands, instructions, speed.
     Redis(redis::Options),
 
+    /// The store in files: as it grows, and beside others.
+    Files(files::Options),
+
     /// What `instructions` runs under callgrind.
     #[command(hide = true)]
     Walk(instructions::Walked),
+
+    /// What `files` runs under strace.
+    #[command(hide = true)]
+    FilesWalk(files::Walked),
 
     /// What `redis` runs under callgrind.
     #[command(hide = true)]
@@ -70,6 +78,8 @@ fn main() -> ExitCode {
         Command::Instructions(options) => instructions::run(&options).map(|()| true),
         Command::HitRatio(options) => Ok(hit_ratio::run(&options)),
         Command::Stampede(options) => stampede::run(&options),
+        Command::Files(options) => files::run(&options),
+        Command::FilesWalk(walked) => files::walk(&walked).map(|()| true),
         Command::Redis(options) => redis::run(&options),
         Command::RedisWalk(walked) => redis::walk(&walked).map(|()| true),
         Command::Walk(walked) => instructions::walk(&walked).map(|()| true),
