@@ -1,18 +1,27 @@
 //! What the operations of a store and its keeper share.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use cache_core::Counters;
-use tokio::runtime::Handle;
+use cache_core::{Counter, Counters, Result};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cull::Limits;
 use crate::files::{Done, Files};
-use crate::keeper::{self, Bell};
+use crate::place::PrefixId;
 use crate::totals::Totals;
 use crate::uses::Uses;
+
+/// How a store and its keeper reach each other.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bell {
+    /// Rung when there is too much.
+    pub(crate) full: Arc<Notify>,
+    /// Once the store is gone.
+    pub(crate) over: CancellationToken,
+}
 
 /// What the operations of a store and its keeper share.
 #[derive(Debug)]
@@ -31,17 +40,6 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
-    /// Sees to it that there is a keeper. Only one that ended with its runtime
-    /// is replaced.
-    pub(crate) fn keep(self: &Arc<Self>) {
-        if !self.is_kept.load(Ordering::Relaxed)
-            && let Ok(runtime) = Handle::try_current()
-            && !self.is_kept.swap(true, Ordering::AcqRel)
-        {
-            keeper::start(self, &runtime);
-        }
-    }
-
     /// Takes note of what a write did, and sees to it that there is room again.
     pub(crate) fn settle<T>(&self, done: Done<T>) -> T {
         let Done { outcome, prefix, shard, count } = done;
@@ -57,6 +55,19 @@ impl Inner {
             }
         }
         outcome
+    }
+
+    /// Makes room under the prefix, if there is too much by the time that nobody
+    /// else here does.
+    pub(crate) fn make_room(&self, prefix: PrefixId, groups: usize) -> Result<()> {
+        let _room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.limits.are_exceeded_by(self.totals.sum(prefix)) {
+            return Ok(());
+        }
+        let removed = self.files.make_room(prefix, &self.limits, &self.totals, &self.uses, groups)?;
+        self.counters.add(Counter::Evictions, removed.evicted);
+        self.counters.add(Counter::Expirations, removed.expired);
+        Ok(())
     }
 }
 

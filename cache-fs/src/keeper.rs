@@ -3,27 +3,17 @@
 
 use std::io::{Read as _, Seek as _, Write as _};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, UNIX_EPOCH};
 
 use cache_core::{Clock, Counter, Result};
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::cull::Guard;
-use crate::inner::Inner;
+use crate::inner::{Bell, Inner};
 use crate::lanes::hop;
 use crate::place::{PrefixId, SHARDS};
-
-/// How a store and its keeper reach each other.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Bell {
-    /// Rung when there is too much.
-    pub(crate) full: Arc<Notify>,
-    /// Once the store is gone.
-    pub(crate) over: CancellationToken,
-}
 
 /// The task. It holds the store weakly.
 struct Keeper {
@@ -46,15 +36,21 @@ const FLUSH_EVERY: Duration = Duration::from_secs(10);
 /// The file that who sweeps has locked; in it, when the last round ended.
 const GUARD: &str = ".sweep";
 
-/// Begins a keeper on this runtime.
-pub(crate) fn start(inner: &Arc<Inner>, runtime: &Handle) {
-    let keeper = Keeper {
-        inner: Arc::downgrade(inner),
-        clock: Arc::clone(&inner.files.clock),
-        bell: inner.bell.clone(),
-        closed: inner.closed.clone(),
-    };
-    inner.tasks.spawn_on(keeper.run(), runtime);
+/// Sees to it that the store has a keeper, on the runtime of whoever asks. One
+/// that ended with its runtime is replaced.
+pub(crate) fn keep(inner: &Arc<Inner>) {
+    if !inner.is_kept.load(Ordering::Relaxed)
+        && let Ok(runtime) = Handle::try_current()
+        && !inner.is_kept.swap(true, Ordering::AcqRel)
+    {
+        let keeper = Keeper {
+            inner: Arc::downgrade(inner),
+            clock: Arc::clone(&inner.files.clock),
+            bell: inner.bell.clone(),
+            closed: inner.closed.clone(),
+        };
+        inner.tasks.spawn_on(keeper.run(), &runtime);
+    }
 }
 
 impl Keeper {
@@ -159,19 +155,6 @@ impl Drop for Keeper {
 }
 
 impl Inner {
-    /// Makes room under the prefix, if there is too much by the time that nobody
-    /// else here does.
-    pub(crate) fn make_room(&self, prefix: PrefixId, groups: usize) -> Result<()> {
-        let _room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.limits.are_exceeded_by(self.totals.sum(prefix)) {
-            return Ok(());
-        }
-        let removed = self.files.make_room(prefix, &self.limits, &self.totals, &self.uses, groups)?;
-        self.counters.add(Counter::Evictions, removed.evicted);
-        self.counters.add(Counter::Expirations, removed.expired);
-        Ok(())
-    }
-
     /// Nothing if somebody else sweeps, or has done so of late.
     fn begin_sweep(&self) -> Result<Option<(Guard, Vec<PrefixId>)>> {
         let path = self.files.location.join(GUARD);

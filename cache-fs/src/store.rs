@@ -19,8 +19,8 @@ use crate::clear::Step;
 use crate::cull::Limits;
 use crate::files::{Files, Live, Target};
 use crate::format::{HEADER, Written};
-use crate::inner::Inner;
-use crate::keeper::Bell;
+use crate::inner::{Bell, Inner};
+use crate::keeper::keep;
 use crate::lanes::{Lanes, hop};
 use crate::location;
 use crate::look::LONGEST_KEY;
@@ -110,7 +110,7 @@ impl FsStore {
             bell: Bell::default(),
             is_kept: AtomicBool::new(false),
         });
-        inner.keep();
+        keep(&inner);
         Ok(Self { inner, lanes: Lanes::new(LANES, &context.tasks), closed: AtomicBool::new(false) })
     }
 
@@ -138,7 +138,7 @@ impl FsStore {
         work: impl FnOnce(&Inner) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.refuse_if_closed()?;
-        self.inner.keep();
+        keep(&self.inner);
         let inner = Arc::clone(&self.inner);
         self.lanes.run(lane, move || work(&inner)).await
     }

@@ -98,7 +98,7 @@ fn increments_are_not_lost() {
     let each = scaled(100);
     let cache = run(async { directory.cache().await });
     run(async {
-        cache.aset("count", &0, Timeout::After(Duration::from_hours(1))).await.expect("it is taken")
+        cache.aset("count", &0, Timeout::After(Duration::from_hours(1))).await.expect("it is taken");
     });
     let children: Vec<_> = (0..PROCESSES).map(|_| start("increment", directory.path(), each)).collect();
     for child in children {
