@@ -282,5 +282,5 @@ async fn all_can_be_asked_and_closed_at_once() {
 async fn a_file_is_read_with_the_environment_on_top() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/caches.toml");
     let caches = Caches::from_toml_file(path).await.expect("the quickstart's file is fine");
-    assert_eq!(caches.aliases().collect::<Vec<_>>(), ["default", "dummy", "encoded", "sessions"]);
+    assert_eq!(caches.aliases().collect::<Vec<_>>(), ["default", "dummy", "encoded", "files", "sessions"]);
 }

@@ -27,7 +27,9 @@ pub async fn run(options: &Options) -> Result<Vec<Bar>> {
     fill(&cache, 10_000).await?;
     let mut bars = Vec::new();
     for size in SIZES {
-        println!("\nset of 100 bytes, Django's FileBasedCache with {size} entries, ours with 10000, sets per second");
+        println!(
+            "\nset of 100 bytes, Django's FileBasedCache with {size} entries, ours with 10000, sets per second"
+        );
         let (mut theirs, mut ours) = (Vec::new(), Vec::new());
         let files = directory(options)?;
         for _ in 0..options.rounds.min(5) {

@@ -78,13 +78,11 @@ pub async fn run(options: &Options) -> Result<Vec<Bar>> {
 async fn one(operation: Operation, store: &Grown, round: usize, lasting: Duration) -> Result<f64> {
     let (cache, size) = (store.cache.clone(), store.size);
     match operation {
-        Operation::Set => {
-            rate(lasting, 1, move |number| {
-                let cache = cache.clone();
-                async move { Ok(cache.aset(&name(scattered(number, size)), &value(), Timeout::Forever).await?) }
-            })
-            .await
-        }
+        Operation::Set => rate(lasting, 1, move |number| {
+            let cache = cache.clone();
+            async move { Ok(cache.aset(&name(scattered(number, size)), &value(), Timeout::Forever).await?) }
+        })
+        .await,
         Operation::SetNew => {
             rate(lasting, 1, move |number| {
                 let cache = cache.clone();
@@ -104,7 +102,8 @@ async fn one(operation: Operation, store: &Grown, round: usize, lasting: Duratio
             rate(lasting, 1, move |number| {
                 let cache = cache.clone();
                 async move {
-                    let names: Vec<_> = (0..BULK).map(|part| name(scattered(number * BULK + part, size))).collect();
+                    let names: Vec<_> =
+                        (0..BULK).map(|part| name(scattered(number * BULK + part, size))).collect();
                     cache.get_many::<bytes::Bytes, _>(&names).await?;
                     Ok(())
                 }
