@@ -36,6 +36,7 @@
 //! |---|---|---|
 //! | `mem` | `mem` (default) | in this process, as the values they are |
 //! | `fs` | `fs` | in files: no server, shared by the processes of a machine, there after a restart |
+//! | `redis` | `redis`, `redis-rs` | on a server of Redis or Valkey, with read replicas |
 //! | `dummy` | always there | nowhere: for development and tests |
 //! | a registered name | | wherever the program's own [`Backend`] does |
 //!

@@ -1,15 +1,14 @@
 //! Making room: what is removed when there is too much, and what has ended.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::PathBuf;
 
 use cache_core::{Error, ErrorKind, Result};
 
-use crate::access::Access;
 use crate::error::failed;
 use crate::files::Files;
 use crate::format::{Header, Written};
+use crate::guard::Guard;
 use crate::look::look_at_header;
 use crate::place::{PrefixId, SHARDS};
 use crate::settings::{Eviction, FsSettings};
@@ -49,10 +48,6 @@ pub(crate) struct Swept {
     pub(crate) count: Count,
     pub(crate) expired: u64,
 }
-
-/// Work that one process at a time does for all, until it is dropped.
-#[derive(Debug)]
-pub(crate) struct Guard(pub(crate) File);
 
 /// The file that who makes room has locked.
 const GUARD: &str = ".cull";
@@ -235,25 +230,5 @@ impl Files {
             totals.note(&self.location, prefix, number, count);
         }
         Ok(evicted)
-    }
-}
-
-impl Guard {
-    /// Nothing if somebody else has it.
-    pub(crate) fn try_take(path: &Path, access: Access) -> Result<Option<Self>> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        access.prepare(&mut options);
-        let file = match options.open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed("opened", error)),
-        };
-        let _ = access.set_mode_of_file(&file);
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Self(file))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(failed("locked", error)),
-        }
     }
 }

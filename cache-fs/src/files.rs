@@ -58,6 +58,10 @@ impl Target {
     fn shard_path(&self, location: &Path) -> PathBuf {
         shard_path(&self.place.prefix.path(location), self.place.shard())
     }
+
+    fn done<T>(&self, outcome: T, count: Count) -> Done<T> {
+        Done { outcome, prefix: self.place.prefix, shard: self.place.shard(), count }
+    }
 }
 
 impl Files {
@@ -83,7 +87,7 @@ impl Files {
     }
 
     pub(crate) fn touch(&self, target: &Target, life: Life) -> Result<Done<bool>> {
-        self.write(target, |shard, path| {
+        self.change(target, false, |shard, path| {
             let Some((stored, _)) = self.entry(path, target)? else { return Ok(false) };
             let value = whole_value(stored)?;
             self.put(shard, path, &target.key, &value, life)?;
@@ -92,7 +96,7 @@ impl Files {
     }
 
     pub(crate) fn delete(&self, target: &Target, when: &When) -> Result<Done<bool>> {
-        self.write(target, |shard, path| {
+        self.change(target, false, |shard, path| {
             let is_met = match when {
                 When::Always | When::Present => true,
                 When::Absent => false,
@@ -109,7 +113,7 @@ impl Files {
     }
 
     pub(crate) fn incr(&self, target: &Target, delta: i64) -> Result<Done<Option<i64>>> {
-        self.write(target, |shard, path| {
+        self.change(target, None, |shard, path| {
             let Some((stored, _)) = self.entry(path, target)? else { return Ok(None) };
             let expiry = stored.expiry;
             let Some(number) = stored.value.as_deref().and_then(Format::integer) else {
@@ -150,13 +154,8 @@ impl Files {
             self.put_until(&mut source, &from_path, keys, &value, expiry)?;
             source.give(&from_path, goal.as_mut(), &to_path).map_err(|error| failed("moved", error))?;
         }
-        let done = |target: &Target, shard: &Shard<'_>| Done {
-            outcome: is_there,
-            prefix: target.place.prefix,
-            shard: target.place.shard(),
-            count: shard.count(),
-        };
-        Ok([done(from, &source), done(to, goal.as_ref().unwrap_or(&source))])
+        let goal = goal.as_ref().unwrap_or(&source);
+        Ok([from.done(is_there, source.count()), to.done(is_there, goal.count())])
     }
 
     /// Whether the directory is there, or can be.
@@ -171,10 +170,33 @@ impl Files {
         work: impl FnOnce(&mut Shard<'_>, &Path) -> Result<T>,
     ) -> Result<Done<T>> {
         let directory = target.shard_path(&self.location);
-        let mut shard = Shard::lock(&directory, self.access).map_err(|error| failed("locked", error))?;
+        let shard = Shard::lock(&directory, self.access).map_err(|error| failed("locked", error))?;
+        self.locked(target, shard, work)
+    }
+
+    /// The same to an entry that has to be there; nothing is made where it is not.
+    fn change<T>(
+        &self,
+        target: &Target,
+        missing: T,
+        work: impl FnOnce(&mut Shard<'_>, &Path) -> Result<T>,
+    ) -> Result<Done<T>> {
+        let directory = target.shard_path(&self.location);
+        let shard = Shard::lock_if_there(&directory, self.access).map_err(|error| failed("locked", error))?;
+        match shard {
+            Some(shard) => self.locked(target, shard, work),
+            None => Ok(target.done(missing, Count::default())),
+        }
+    }
+
+    fn locked<T>(
+        &self,
+        target: &Target,
+        mut shard: Shard<'_>,
+        work: impl FnOnce(&mut Shard<'_>, &Path) -> Result<T>,
+    ) -> Result<Done<T>> {
         let outcome = work(&mut shard, &target.place.path(&self.location))?;
-        let (prefix, number) = (target.place.prefix, target.place.shard());
-        Ok(Done { outcome, prefix, shard: number, count: shard.count() })
+        Ok(target.done(outcome, shard.count()))
     }
 
     fn put(&self, shard: &mut Shard<'_>, path: &Path, key: &str, value: &[u8], life: Life) -> Result<()> {

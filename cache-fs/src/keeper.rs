@@ -10,7 +10,7 @@ use cache_core::{Clock, Counter, Result};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use crate::cull::Guard;
+use crate::guard::Guard;
 use crate::inner::{Bell, Inner};
 use crate::lanes::hop;
 use crate::place::{PrefixId, SHARDS};
@@ -125,12 +125,12 @@ impl Keeper {
             Ok(None) => return Some(Ok(())),
             Err(error) => return Some(Err(error)),
         };
+        // One that cannot be swept keeps nothing in the others.
+        let mut swept = Ok(());
         for prefix in prefixes {
             for shard in 0..SHARDS {
                 let inner = self.inner.upgrade()?;
-                if let Err(error) = hop(&tasks, move || inner.sweep(prefix, shard)).await {
-                    return Some(Err(error));
-                }
+                swept = swept.and(hop(&tasks, move || inner.sweep(prefix, shard)).await);
                 if self.bell.over.is_cancelled() || self.closed.is_cancelled() {
                     return None;
                 }
@@ -141,7 +141,7 @@ impl Keeper {
             inner.end_sweep(guard);
             Ok(())
         };
-        Some(hop(&tasks, end).await)
+        Some(swept.and(hop(&tasks, end).await))
     }
 }
 

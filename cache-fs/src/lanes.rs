@@ -160,7 +160,10 @@ fn no_runtime() -> Error {
 
 #[cold]
 fn closed() -> Error {
-    Error::new(ErrorKind::Closed, "the work was not done: its runtime has been shut down")
+    Error::new(
+        ErrorKind::Closed,
+        "the thread that was to do this is gone: its runtime has been shut down, or it panicked",
+    )
 }
 
 impl fmt::Debug for Lane {

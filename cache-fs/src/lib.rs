@@ -50,6 +50,7 @@ mod cull;
 mod error;
 mod files;
 mod format;
+mod guard;
 mod inner;
 mod keeper;
 mod lanes;

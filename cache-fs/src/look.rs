@@ -111,8 +111,8 @@ pub(crate) fn is_of_key(path: &Path, is_meant: impl Fn(&str) -> bool) -> io::Res
     Ok([keys.key, keys.former].into_iter().any(|key| is_meant(&String::from_utf8_lossy(key))))
 }
 
-/// Neither a link is followed nor a pipe waited for.
-fn open(path: &Path) -> io::Result<File> {
+/// Opens what may be anything: neither a link is followed nor a pipe waited for.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]

@@ -1,6 +1,6 @@
 //! What a store in files can be told.
 
-use cache_core::{SettingValue, Settings};
+use cache_core::Settings;
 
 /// What a [`FsStore`](crate::FsStore) can be told.
 ///
@@ -127,8 +127,5 @@ impl FsSettings {
 
 /// The table bounds the number, so that it fits.
 fn integer<T: TryFrom<i64>>(options: &Settings, name: &str) -> Option<T> {
-    match options.option(name)? {
-        SettingValue::Integer(number) => T::try_from(*number).ok(),
-        _ => None,
-    }
+    T::try_from(options.integer(name)?).ok()
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::access::Access;
+use crate::look::open;
 use crate::place::entry_name;
 
 /// How many entries there are, and how many bytes their files have.
@@ -45,16 +46,10 @@ impl<'a> Shard<'a> {
     /// Waits for the lock; makes the directory if it is not there.
     pub(crate) fn lock(directory: &'a Path, access: Access) -> io::Result<Self> {
         loop {
-            let lock = match open_lock(directory, access) {
-                Err(error) if error.kind() == ErrorKind::NotFound => {
-                    access.make_directories(directory)?;
-                    open_lock(directory, access)?
-                }
-                outcome => outcome?,
-            };
-            if let Some(shard) = Self::with(lock, directory, access)? {
+            if let Some(shard) = Self::lock_if_there(directory, access)? {
                 return Ok(shard);
             }
+            access.make_directories(directory)?;
         }
     }
 
@@ -99,7 +94,7 @@ impl<'a> Shard<'a> {
     }
 
     /// Counts what is there, should a crash have left the count wrong.
-    pub(crate) fn recount(&mut self) -> io::Result<()> {
+    fn recount(&mut self) -> io::Result<()> {
         let mut count = Count::default();
         for entry in self.list()? {
             count.add(entry.metadata().map_or(0, |metadata| metadata.len()));
@@ -208,7 +203,7 @@ impl Count {
 
     /// What a shard that nobody has locked had when it was written to last.
     pub(crate) fn of_shard(directory: &Path) -> Option<Self> {
-        let mut lock = File::open(directory.join(LOCK)).ok()?;
+        let mut lock = open(&directory.join(LOCK)).ok()?;
         read_count(&mut lock).ok()?
     }
 

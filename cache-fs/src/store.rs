@@ -30,6 +30,22 @@ use crate::totals::Totals;
 use crate::uses::Uses;
 
 /// A store in files, as one alias sees it.
+///
+/// Any number of them, in one process or several, may use one directory: every
+/// write is one step for all of them, and readers see the entry that was or the
+/// one that is, whole. The writes of a key through one store follow each other
+/// as they were first polled. The store needs a tokio runtime, blocks none of
+/// its threads, and keeps no deadline of its own:
+/// [`layered`](cache_core::Opened::layered) puts one around it.
+///
+/// # Errors
+///
+/// Beside those of every store: [`Full`](ErrorKind::Full) on a full disk,
+/// [`ReadOnly`](ErrorKind::ReadOnly) on one that is not written to,
+/// [`Overloaded`](ErrorKind::Overloaded) with too many open files,
+/// [`TooLarge`](ErrorKind::TooLarge) beyond `max_bytes`,
+/// [`Server`](ErrorKind::Server) for whatever else the system refuses. The old
+/// value then stays readable.
 #[derive(Debug)]
 pub struct FsStore {
     inner: Arc<Inner>,
@@ -331,9 +347,19 @@ impl AsyncCache for FsStore {
     }
 
     async fn aclose(&self) -> Result<()> {
-        self.closed.store(true, Ordering::Release);
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
         self.inner.bell.over.cancel();
-        Ok(())
+        if !self.inner.files.tells_uses {
+            return Ok(());
+        }
+        let inner = Arc::clone(&self.inner);
+        hop(&self.inner.tasks, move || {
+            inner.uses.flush(&inner.files.location);
+            Ok(())
+        })
+        .await
     }
 }
 

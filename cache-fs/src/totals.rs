@@ -16,8 +16,16 @@ pub(crate) struct Totals(Mutex<HashMap<PrefixId, Total>>);
 
 #[derive(Debug)]
 struct Total {
-    shards: Vec<Count>,
+    shards: [Seen; SHARDS],
     sum: Count,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    count: Count,
+    /// How often a write told the count, which then is newer than what was read
+    /// before.
+    times: u64,
 }
 
 impl Totals {
@@ -39,18 +47,25 @@ impl Totals {
     fn note_known(&self, prefix: PrefixId, shard: usize, count: Count) -> Option<Count> {
         let mut totals = self.totals();
         let total = totals.get_mut(&prefix)?;
-        total.note(shard, count);
+        total.replace(shard, count);
+        total.shards[shard].times += 1;
         Some(total.sum)
     }
 
     /// Reads what the shards were left with by whoever wrote to them last.
     pub(crate) fn look_up(&self, location: &Path, prefix: PrefixId) -> Count {
         let directory = prefix.path(location);
+        let before = self.totals().entry(prefix).or_default().shards;
         let count = |shard| Count::of_shard(&shard_path(&directory, shard)).unwrap_or_default();
-        let shards: Vec<_> = (0..SHARDS).map(count).collect();
-        let sum = shards.iter().fold(Count::default(), |sum, count| sum.plus(*count));
-        self.totals().insert(prefix, Total { shards, sum });
-        sum
+        let counts: Vec<_> = (0..SHARDS).map(count).collect();
+        let mut totals = self.totals();
+        let total = totals.entry(prefix).or_default();
+        for (shard, (before, count)) in before.iter().zip(counts).enumerate() {
+            if total.shards[shard].times == before.times {
+                total.replace(shard, count);
+            }
+        }
+        total.sum
     }
 
     /// What there is under the prefix, as far as is known.
@@ -79,9 +94,15 @@ impl Totals {
 }
 
 impl Total {
-    fn note(&mut self, shard: usize, count: Count) {
-        let before = std::mem::replace(&mut self.shards[shard], count);
+    fn replace(&mut self, shard: usize, count: Count) {
+        let before = std::mem::replace(&mut self.shards[shard].count, count);
         self.sum = self.sum.minus(before).plus(count);
+    }
+}
+
+impl Default for Total {
+    fn default() -> Self {
+        Self { shards: [Seen::default(); SHARDS], sum: Count::default() }
     }
 }
 

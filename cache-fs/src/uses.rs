@@ -3,7 +3,6 @@
 //! now and then, so that other processes and later ones know.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
@@ -11,6 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use foldhash::fast::RandomState;
 
 use crate::format::Written;
+use crate::look::open;
 use crate::place::Place;
 
 /// The latest uses, by the stamp of the entry.
@@ -53,7 +53,7 @@ impl Uses {
             let noted = std::mem::take(&mut *stripe.lock().unwrap_or_else(PoisonError::into_inner));
             for noted in noted.into_values() {
                 let time = UNIX_EPOCH + Duration::from_micros(noted.at.as_micros());
-                let file = File::open(noted.place.path(location));
+                let file = open(&noted.place.path(location));
                 let _ = file.and_then(|file| file.set_modified(time));
             }
         }

@@ -93,6 +93,12 @@ async fn what_is_no_file() {
     is_a_counted_miss(&cache, "a link", UndecodableReason::OtherKind).await;
     assert_eq!(fs::read(&elsewhere).expect("it is there"), whole, "what it led to is untouched");
 
+    // Nobody writes to it, and whoever waited for that would wait for ever.
+    fs::remove_file(&path).expect("it is there");
+    let made = std::process::Command::new("mkfifo").arg(&path).status().expect("`mkfifo` is there");
+    assert!(made.success());
+    is_a_counted_miss(&cache, "a pipe", UndecodableReason::Malformed).await;
+
     fs::remove_file(&path).expect("it is there");
     drop(std::os::unix::net::UnixListener::bind(short(&path)).expect("it can be made"));
     is_a_counted_miss(&cache, "a socket", UndecodableReason::OtherKind).await;

@@ -66,6 +66,21 @@ async fn other_aliases_and_foreign_files_stay() {
 }
 
 #[tokio::test]
+async fn nothing_is_made_for_what_is_not_there() {
+    let directory = Directory::new();
+    let cache = cache("a", &directory).await;
+    assert!(!cache.adelete("key").await.expect("it is answered"));
+    assert!(!cache.atouch("key", Timeout::Forever).await.expect("it is answered"));
+    cache.aincr("key", 1).await.expect_err("it is missing");
+    cache.delete_many(["key", "other"]).await.expect("they are not there");
+    cache.aclear().await.expect("there is nothing");
+    assert_eq!(there(&cache).await, 0);
+    let directories = fs::read_dir(directory.path()).expect("it is there");
+    let directories = directories.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().is_dir()));
+    assert_eq!(directories.count(), 0);
+}
+
+#[tokio::test]
 async fn a_prefix_that_others_begin_with_takes_them_along() {
     let directory = Directory::new();
     let (short, long) = (cache("a", &directory).await, cache("a:1", &directory).await);

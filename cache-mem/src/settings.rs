@@ -1,6 +1,6 @@
 //! What a store in memory can be told.
 
-use cache_core::{SettingValue, Settings};
+use cache_core::Settings;
 
 /// What a [`MemStore`](crate::MemStore) can be told.
 ///
@@ -104,8 +104,5 @@ impl MemSettings {
 
 /// The table bounds the number, so that it fits wherever a `usize` has 64 bits.
 fn integer<T: TryFrom<i64>>(options: &Settings, name: &str) -> Option<T> {
-    match options.option(name)? {
-        SettingValue::Integer(number) => T::try_from(*number).ok(),
-        _ => None,
-    }
+    T::try_from(options.integer(name)?).ok()
 }

@@ -36,8 +36,9 @@ use crate::ping::Ping;
 /// An `aget` leaves at once, by itself, if none is under way. Else it waits, and
 /// those that wait travel as the next [`get_many`](AsyncCache::get_many); an
 /// `aset` under any condition but `Unchanged` likewise, as the next
-/// [`set_many`](AsyncCache::set_many), unless it is longer than the store says. So a lone operation is not delayed, and
-/// under load there are fewer and larger exchanges. How many may be under way at
+/// [`set_many`](AsyncCache::set_many), unless its value is longer than the store
+/// says. So a lone operation is not delayed, and under load there are fewer and
+/// larger exchanges. How many may be under way at
 /// once and how large they are is the store's to say, for reads and for writes,
 /// by [`Batch::gather`](crate::Batch::gather); where it says nothing, operations
 /// pass through. All others pass through too.
