@@ -1,8 +1,8 @@
 //! Who may read and write what the store makes, and when it is on the disk.
 
-use std::fs::File;
 #[cfg(not(unix))]
-use std::fs::{self, OpenOptions};
+use std::fs;
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
@@ -35,6 +35,14 @@ impl Access {
             Err(error) if error.kind() == ErrorKind::AlreadyExists && directory.is_dir() => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// A file that is not there yet.
+    pub(crate) fn new_file(self, path: &Path) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        self.prepare(&mut options);
+        options.open(path)
     }
 
     /// What a new file has to have before it gets its name.
@@ -73,7 +81,7 @@ mod unix {
             fs::set_permissions(directory, Permissions::from_mode(self.mode_of_directory()))
         }
 
-        /// Files are made for their owner alone.
+        /// The user's mask may have taken what the group is given.
         pub(crate) fn set_mode_of_file(self, file: &File) -> io::Result<()> {
             match self.sharing {
                 Sharing::Private => Ok(()),

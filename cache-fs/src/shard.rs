@@ -112,7 +112,10 @@ impl<'a> Shard<'a> {
     /// time that is told.
     pub(crate) fn put(&mut self, path: &Path, file: &[u8], used: Option<SystemTime>) -> io::Result<()> {
         let before = length_of(path);
-        let mut new = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(self.directory)?;
+        let access = self.access;
+        // Made here, since what tempfile says of its own files hides the system's word.
+        let make = |path: &Path| access.new_file(path);
+        let mut new = tempfile::Builder::new().prefix(TEMPORARY).make_in(self.directory, make)?;
         new.write_all(file)?;
         if let Some(time) = used {
             // What the file system says by itself may be another clock's time.

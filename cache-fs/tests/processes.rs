@@ -303,9 +303,13 @@ async fn exhaust(cache: &Cache) {
         }
         refused.extend(cache.aget::<String>("kept").await.err());
         refused.extend(cache.aset("kept", "the old value", Timeout::Forever).await.err());
+        // There is one for the lock, and none for what is to be written.
+        taken.pop();
+        refused.extend(cache.aset("kept", "the old value", Timeout::Forever).await.err());
     }
-    assert!(refused.len() > 100, "no file can be opened: {}", refused.len());
-    assert!(refused.iter().all(|error| error.kind() == ErrorKind::Overloaded), "{refused:?}");
+    assert!(refused.len() > 200, "no file can be opened: {}", refused.len());
+    let other = refused.iter().find(|error| error.kind() != ErrorKind::Overloaded);
+    assert!(other.is_none(), "{other:?}");
     drop(taken);
     assert_eq!(cache.aget::<String>("kept").await.expect("it is read").as_deref(), Some("the old value"));
     cache.aset("kept", "another", Timeout::Forever).await.expect("there are files again");
