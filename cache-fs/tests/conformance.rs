@@ -1,18 +1,27 @@
 //! The conformance suite on files: as the store is, under the layers that a
 //! configuration puts around it, and on the machine's time.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
 
 use cache_core::{AsyncCache, Layering, Opened};
 use cache_fs::{Eviction, FsSettings, FsStore};
 use cache_testkit::{Setup, Subject, Suite};
-use tempfile::TempDir;
 
-/// Removed when the program ends.
-static LOCATION: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().expect("there is room for files"));
+/// Where all of it is, until the program ends.
+static LOCATION: OnceLock<PathBuf> = OnceLock::new();
 
 fn main() -> ExitCode {
+    // What is static is never dropped, and its files would stay.
+    let directory = tempfile::tempdir().expect("there is room for files");
+    LOCATION.get_or_init(|| directory.path().to_owned());
+    let outcome = run();
+    drop(directory);
+    outcome
+}
+
+fn run() -> ExitCode {
     Suite::new()
         .subject(Subject::new("files", |setup| own(setup, FsSettings::default())).owns_store())
         .subject(Subject::new("lru", |setup| own(setup, lru())).owns_store())
@@ -20,6 +29,10 @@ fn main() -> ExitCode {
         .subject(Subject::new("unbatched", unbatched).owns_store())
         .subject(Subject::new("shared", shared).real_time())
         .run()
+}
+
+fn location() -> &'static Path {
+    LOCATION.get().expect("it was made first")
 }
 
 fn lru() -> FsSettings {
@@ -30,7 +43,7 @@ fn lru() -> FsSettings {
 
 /// In a directory of its own.
 async fn own(setup: Setup, settings: FsSettings) -> Arc<dyn AsyncCache> {
-    let directory = tempfile::tempdir_in(LOCATION.path()).expect("there is room for files").keep();
+    let directory = tempfile::tempdir_in(location()).expect("there is room for files").keep();
     let store = FsStore::open(directory, &settings, setup.context()).await;
     Arc::new(store.expect("the directory is there"))
 }
@@ -50,6 +63,6 @@ async fn unbatched(setup: Setup) -> Arc<dyn AsyncCache> {
 
 /// All cases in one directory, as several processes would be.
 async fn shared(setup: Setup) -> Arc<dyn AsyncCache> {
-    let store = FsStore::open(LOCATION.path().join("shared"), &FsSettings::default(), setup.context()).await;
+    let store = FsStore::open(location().join("shared"), &FsSettings::default(), setup.context()).await;
     Arc::new(store.expect("the directory is there"))
 }

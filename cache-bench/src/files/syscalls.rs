@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -67,6 +68,10 @@ pub fn run(options: &Options, runtime: &Runtime) -> Result<Vec<Bar>> {
             let cache = open(directory.path()).await?;
             fill(&cache, *size).await
         })?;
+        // As where another process sweeps: its calls are no operation's.
+        let sweep =
+            File::options().write(true).create(true).truncate(false).open(directory.path().join(".sweep"))?;
+        sweep.lock()?;
         for operation in Walk::value_variants() {
             let per_operation = count(*operation, directory.path(), *size)?;
             let sum: f64 = per_operation.values().sum();
