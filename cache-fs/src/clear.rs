@@ -5,11 +5,12 @@ use std::path::Path;
 
 use cache_core::{Result, has_prefix};
 
+use crate::count::Snapshot;
 use crate::error::failed;
 use crate::files::Files;
 use crate::look::is_of_key;
 use crate::place::{PrefixId, SHARDS};
-use crate::shard::{Count, Shard, shard_path};
+use crate::shard::{Shard, shard_path};
 
 /// One step of a clear: a shard that has to be looked at.
 #[derive(Clone, Debug)]
@@ -45,11 +46,12 @@ impl Files {
     }
 
     /// Removes what a step is about; says how many entries went, and what is left.
-    pub(crate) fn clear(&self, step: &Step) -> Result<(u64, Count)> {
+    pub(crate) fn clear(&self, step: &Step) -> Result<(u64, Snapshot)> {
         let directory = shard_path(&step.prefix.path(&self.location), step.shard);
+        let nothing = Snapshot::of_nothing();
         let locked =
             Shard::lock_if_there(&directory, self.access).map_err(|error| failed("locked", error))?;
-        let Some(mut shard) = locked else { return Ok((0, Count::default())) };
+        let Some(mut shard) = locked else { return Ok((0, nothing)) };
         let mut removed = 0;
         for entry in shard.list().map_err(|error| failed("listed", error))? {
             let path = entry.path();
@@ -57,7 +59,7 @@ impl Files {
                 removed += 1;
             }
         }
-        Ok((removed, shard.count()))
+        Ok((removed, shard.snapshot()))
     }
 }
 

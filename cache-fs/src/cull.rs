@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use cache_core::{Error, ErrorKind, Result};
 
+use crate::count::{Count, Snapshot};
 use crate::error::failed;
 use crate::files::Files;
 use crate::format::{Header, Written};
@@ -12,7 +13,7 @@ use crate::guard::Guard;
 use crate::look::look_at_header;
 use crate::place::{PrefixId, SHARDS};
 use crate::settings::{Eviction, FsSettings};
-use crate::shard::{Count, Shard, shard_path};
+use crate::shard::{Shard, shard_path};
 use crate::totals::Totals;
 use crate::uses::Uses;
 
@@ -43,9 +44,9 @@ struct Seen {
 }
 
 /// What was found in a shard.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Swept {
-    pub(crate) count: Count,
+    pub(crate) snapshot: Snapshot,
     pub(crate) expired: u64,
 }
 
@@ -151,7 +152,7 @@ impl Files {
                     self.survey(prefix, shard, |header, file| limits.rank(header, file, uses))?;
                 group.extend(seen);
                 removed.expired += swept.expired;
-                sum = totals.note(&self.location, prefix, shard, swept.count);
+                sum = totals.note(&self.location, prefix, shard, swept.snapshot);
             }
             if limits.are_exceeded_by(sum) {
                 let share = limits.share_of(group.len());
@@ -174,23 +175,24 @@ impl Files {
         rank: impl Fn(&Header, &File) -> u64,
     ) -> Result<(Vec<Seen>, Swept)> {
         let directory = shard_path(&prefix.path(&self.location), number);
+        let nothing = Swept { snapshot: Snapshot::of_nothing(), expired: 0 };
         let locked =
             Shard::lock_if_there(&directory, self.access).map_err(|error| failed("locked", error))?;
-        let Some(mut shard) = locked else { return Ok(Default::default()) };
+        let Some(mut shard) = locked else { return Ok((Vec::new(), nothing)) };
         let now = self.clock.wall();
-        let (mut seen, mut swept) = (Vec::new(), Swept::default());
+        let (mut seen, mut count, mut expired) = (Vec::new(), Count::default(), 0);
         for entry in shard.list().map_err(|error| failed("listed", error))? {
             let path = entry.path();
             let Some((header, file)) = look_at_header(&path).map_err(|error| failed("read", error))? else {
                 // No regular file: not ours to judge, but it lies in the way.
-                swept.count.add(0);
+                count.add(0);
                 continue;
             };
             let bytes = file.metadata().map_or(0, |metadata| metadata.len());
             match header {
                 Ok(header) if header.expiry.left(now).is_none() => {
                     shard.remove(&path).map_err(|error| failed("removed", error))?;
-                    swept.expired += 1;
+                    expired += 1;
                     continue;
                 }
                 Ok(header) => {
@@ -200,10 +202,10 @@ impl Files {
                 // Perhaps a later version's, which will be read again.
                 Err(_) => seen.push(Seen { path, shard: number, stamp: 0, rank: 0 }),
             }
-            swept.count.add(bytes);
+            count.add(bytes);
         }
-        shard.set_count(swept.count);
-        Ok((seen, swept))
+        shard.set_count(count);
+        Ok((seen, Swept { snapshot: shard.snapshot(), expired }))
     }
 
     /// Removes those that have not been written anew meanwhile.
@@ -225,9 +227,9 @@ impl Files {
                     evicted += 1;
                 }
             }
-            let count = shard.count();
+            let snapshot = shard.snapshot();
             drop(shard);
-            totals.note(&self.location, prefix, number, count);
+            totals.note(&self.location, prefix, number, snapshot);
         }
         Ok(evicted)
     }

@@ -9,11 +9,12 @@ use bytes::Bytes;
 use cache_core::{Clock, Entry, Error, ErrorKind, Format, Life, Result, Token, UndecodableReason, When};
 
 use crate::access::Access;
+use crate::count::Snapshot;
 use crate::error::failed;
 use crate::format::{Expiry, Keys, Written, file_of};
 use crate::look::{Look, Stored, look};
 use crate::place::{Place, PrefixId};
-use crate::shard::{Count, Shard, shard_path};
+use crate::shard::{Shard, shard_path};
 
 /// The files of one location.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ pub(crate) struct Done<T> {
     pub(crate) outcome: T,
     pub(crate) prefix: PrefixId,
     pub(crate) shard: usize,
-    pub(crate) count: Count,
+    pub(crate) snapshot: Snapshot,
 }
 
 /// What is under a key, if its life is not over.
@@ -59,8 +60,8 @@ impl Target {
         shard_path(&self.place.prefix.path(location), self.place.shard())
     }
 
-    fn done<T>(&self, outcome: T, count: Count) -> Done<T> {
-        Done { outcome, prefix: self.place.prefix, shard: self.place.shard(), count }
+    fn done<T>(&self, outcome: T, snapshot: Snapshot) -> Done<T> {
+        Done { outcome, prefix: self.place.prefix, shard: self.place.shard(), snapshot }
     }
 }
 
@@ -155,7 +156,7 @@ impl Files {
             source.give(&from_path, goal.as_mut(), &to_path).map_err(|error| failed("moved", error))?;
         }
         let goal = goal.as_ref().unwrap_or(&source);
-        Ok([from.done(is_there, source.count()), to.done(is_there, goal.count())])
+        Ok([from.done(is_there, source.snapshot()), to.done(is_there, goal.snapshot())])
     }
 
     /// Whether the directory is there, or can be.
@@ -182,10 +183,11 @@ impl Files {
         work: impl FnOnce(&mut Shard<'_>, &Path) -> Result<T>,
     ) -> Result<Done<T>> {
         let directory = target.shard_path(&self.location);
+        let nothing = Snapshot::of_nothing();
         let shard = Shard::lock_if_there(&directory, self.access).map_err(|error| failed("locked", error))?;
         match shard {
             Some(shard) => self.locked(target, shard, work),
-            None => Ok(target.done(missing, Count::default())),
+            None => Ok(target.done(missing, nothing)),
         }
     }
 
@@ -196,7 +198,7 @@ impl Files {
         work: impl FnOnce(&mut Shard<'_>, &Path) -> Result<T>,
     ) -> Result<Done<T>> {
         let outcome = work(&mut shard, &target.place.path(&self.location))?;
-        Ok(target.done(outcome, shard.count()))
+        Ok(target.done(outcome, shard.snapshot()))
     }
 
     fn put(&self, shard: &mut Shard<'_>, path: &Path, key: &str, value: &[u8], life: Life) -> Result<()> {

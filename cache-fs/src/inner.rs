@@ -42,8 +42,8 @@ pub(crate) struct Inner {
 impl Inner {
     /// Takes note of what a write did, and sees to it that there is room again.
     pub(crate) fn settle<T>(&self, done: Done<T>) -> T {
-        let Done { outcome, prefix, shard, count } = done;
-        let sum = self.totals.note(&self.files.location, prefix, shard, count);
+        let Done { outcome, prefix, shard, snapshot } = done;
+        let sum = self.totals.note(&self.files.location, prefix, shard, snapshot);
         if self.limits.are_exceeded_by(sum) {
             self.bell.full.notify_one();
             if self.limits.are_far_exceeded_by(sum) {

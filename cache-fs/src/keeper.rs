@@ -178,7 +178,7 @@ impl Inner {
     fn sweep(&self, prefix: PrefixId, shard: usize) -> Result<()> {
         let swept = self.files.sweep(prefix, shard)?;
         self.counters.add(Counter::Expirations, swept.expired);
-        self.totals.note_if_known(prefix, shard, swept.count);
+        self.totals.note_if_known(prefix, shard, swept.snapshot);
         Ok(())
     }
 

@@ -46,6 +46,7 @@
 mod access;
 mod backend;
 mod clear;
+mod count;
 mod cull;
 mod error;
 mod files;

@@ -8,15 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::access::Access;
+use crate::count::{COUNT_BYTES, Count, Snapshot};
 use crate::look::open;
 use crate::place::entry_name;
-
-/// How many entries there are, and how many bytes their files have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Count {
-    pub(crate) entries: u64,
-    pub(crate) bytes: u64,
-}
 
 /// A shard that nobody else writes to, in this process or another, until it is
 /// dropped. Readers take no lock: what they open is whole or not there.
@@ -37,10 +31,6 @@ const LOCK: &str = ".lock";
 /// What files begin with that are not whole yet. They are made under the lock,
 /// so whoever holds it knows that those which are there were left by a crash.
 const TEMPORARY: &str = ".new-";
-
-/// How the count is written down: with its complement, so that what somebody
-/// else wrote there is no count.
-const COUNT_BYTES: usize = 32;
 
 impl<'a> Shard<'a> {
     /// Waits for the lock; makes the directory if it is not there.
@@ -89,8 +79,8 @@ impl<'a> Shard<'a> {
         Ok(Some(shard))
     }
 
-    pub(crate) fn count(&self) -> Count {
-        self.count
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot::of(self.count)
     }
 
     /// Counts what is there, should a crash have left the count wrong.
@@ -193,44 +183,17 @@ impl Drop for Shard<'_> {
     }
 }
 
-impl Count {
-    pub(crate) fn add(&mut self, bytes: u64) {
-        self.entries = self.entries.saturating_add(1);
-        self.bytes = self.bytes.saturating_add(bytes);
-    }
-
-    fn remove(&mut self, bytes: u64) {
-        self.entries = self.entries.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(bytes);
-    }
-
-    /// What a shard that nobody has locked had when it was written to last.
-    pub(crate) fn of_shard(directory: &Path) -> Option<Self> {
-        let mut lock = open(&directory.join(LOCK)).ok()?;
-        read_count(&mut lock).ok()?
-    }
-
-    fn to_bytes(self) -> [u8; COUNT_BYTES] {
-        let mut bytes = [0; COUNT_BYTES];
-        let words = [self.entries, self.bytes, !self.entries, !self.bytes];
-        for (place, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(words) {
-            *place = word.to_le_bytes();
-        }
-        bytes
-    }
-
-    fn from_bytes(bytes: [u8; COUNT_BYTES]) -> Option<Self> {
-        let mut words = bytes.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word));
-        let [entries, bytes, not_entries, not_bytes] = [(); 4].map(|()| words.next().unwrap_or(0));
-        (entries == !not_entries && bytes == !not_bytes).then_some(Self { entries, bytes })
-    }
-}
-
 fn open_lock(directory: &Path, access: Access) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     access.prepare(&mut options);
     options.open(directory.join(LOCK))
+}
+
+/// What a shard that nobody has locked had when it was written to last.
+pub(crate) fn last_count(directory: &Path) -> Option<Count> {
+    let mut lock = open(&directory.join(LOCK)).ok()?;
+    read_count(&mut lock).ok()?
 }
 
 fn read_count(lock: &mut File) -> io::Result<Option<Count>> {

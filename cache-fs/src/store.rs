@@ -330,8 +330,8 @@ impl AsyncCache for FsStore {
         try_join_all((0..self.lanes.len()).map(|lane| self.write_by(lane, |_| Ok(())))).await?;
         for step in self.steps(scope).await? {
             self.read(move |inner| {
-                let (_, count) = inner.files.clear(&step)?;
-                inner.totals.note_if_known(step.prefix, step.shard, count);
+                let (_, snapshot) = inner.files.clear(&step)?;
+                inner.totals.note_if_known(step.prefix, step.shard, snapshot);
                 Ok(())
             })
             .await?;

@@ -7,8 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cache_core::Usage;
 
+use crate::count::{Count, Snapshot};
 use crate::place::{PrefixId, SHARDS};
-use crate::shard::{Count, shard_path};
+use crate::shard::{last_count, shard_path};
 
 /// Sums of what the shards of each prefix hold.
 #[derive(Debug, Default)]
@@ -23,32 +24,33 @@ struct Total {
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     count: Count,
-    /// How often a write told the count, which then is newer than what was read
-    /// before.
-    times: u64,
+    /// That of the snapshot that was noted last; a later one stays.
+    turn: u64,
 }
 
 impl Totals {
     /// Takes note of how full a write left its shard; says what there is under
     /// the prefix. What other processes have there is looked up the first time.
-    pub(crate) fn note(&self, location: &Path, prefix: PrefixId, shard: usize, count: Count) -> Count {
-        if let Some(sum) = self.note_known(prefix, shard, count) {
+    pub(crate) fn note(&self, location: &Path, prefix: PrefixId, shard: usize, snapshot: Snapshot) -> Count {
+        if let Some(sum) = self.note_known(prefix, shard, snapshot) {
             return sum;
         }
         self.look_up(location, prefix);
-        self.note_known(prefix, shard, count).unwrap_or(count)
+        self.note_known(prefix, shard, snapshot).unwrap_or(snapshot.count)
     }
 
     /// The same of a prefix that this process may not write to at all.
-    pub(crate) fn note_if_known(&self, prefix: PrefixId, shard: usize, count: Count) {
-        self.note_known(prefix, shard, count);
+    pub(crate) fn note_if_known(&self, prefix: PrefixId, shard: usize, snapshot: Snapshot) {
+        self.note_known(prefix, shard, snapshot);
     }
 
-    fn note_known(&self, prefix: PrefixId, shard: usize, count: Count) -> Option<Count> {
+    fn note_known(&self, prefix: PrefixId, shard: usize, snapshot: Snapshot) -> Option<Count> {
         let mut totals = self.totals();
         let total = totals.get_mut(&prefix)?;
-        total.replace(shard, count);
-        total.shards[shard].times += 1;
+        if snapshot.turn > total.shards[shard].turn {
+            total.replace(shard, snapshot.count);
+            total.shards[shard].turn = snapshot.turn;
+        }
         Some(total.sum)
     }
 
@@ -56,12 +58,12 @@ impl Totals {
     pub(crate) fn look_up(&self, location: &Path, prefix: PrefixId) -> Count {
         let directory = prefix.path(location);
         let before = self.totals().entry(prefix).or_default().shards;
-        let count = |shard| Count::of_shard(&shard_path(&directory, shard)).unwrap_or_default();
+        let count = |shard| last_count(&shard_path(&directory, shard)).unwrap_or_default();
         let counts: Vec<_> = (0..SHARDS).map(count).collect();
         let mut totals = self.totals();
         let total = totals.entry(prefix).or_default();
         for (shard, (before, count)) in before.iter().zip(counts).enumerate() {
-            if total.shards[shard].times == before.times {
+            if total.shards[shard].turn == before.turn {
                 total.replace(shard, count);
             }
         }
@@ -106,18 +108,21 @@ impl Default for Total {
     }
 }
 
-impl Count {
-    pub(crate) fn plus(self, other: Self) -> Self {
-        Self {
-            entries: self.entries.saturating_add(other.entries),
-            bytes: self.bytes.saturating_add(other.bytes),
-        }
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    pub(crate) fn minus(self, other: Self) -> Self {
-        Self {
-            entries: self.entries.saturating_sub(other.entries),
-            bytes: self.bytes.saturating_sub(other.bytes),
-        }
+    #[test]
+    fn a_later_count_stays() {
+        let (totals, location) = (Totals::default(), Path::new("/nowhere"));
+        let (prefix, _) = PrefixId::of_prefix("a");
+        let of = |entries| Snapshot::of(Count { entries, bytes: 10 * entries });
+        let (early, late) = (of(3), of(2));
+        // Whoever took the later one under the lock was the first to tell it.
+        totals.note(location, prefix, 7, late);
+        assert_eq!(totals.note(location, prefix, 7, early), late.count);
+        totals.note_if_known(prefix, 7, early);
+        assert_eq!(totals.sum(prefix), late.count);
+        assert_eq!(totals.note(location, prefix, 8, of(4)).entries, 6);
     }
 }
