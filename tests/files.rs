@@ -70,6 +70,34 @@ async fn a_location_that_looks_served_is_warned_of() {
     assert!(warned(plain.clone() + "/cache", &own).await.contains("looks as if"), "a directory of one's own");
 }
 
+/// Whoever can put files there can put entries there.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_location_that_everybody_may_write_to_is_warned_of() {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let directory = Directory::new("open");
+    fs::create_dir(&directory.0).expect("it can be made");
+    let warned = async |mode: u32| {
+        fs::set_permissions(&directory.0, Permissions::from_mode(mode)).expect("it is ours");
+        let (log, _guard) = Log::start();
+        let text = format!("[caches.pages]\nbackend = 'fs'\nlocation = '{}'", directory.text());
+        Caches::from_toml(&text).await.expect("a warning is no error");
+        log.text()
+    };
+    for mode in [0o777, 0o1777, 0o703] {
+        let text = warned(mode).await;
+        assert!(
+            text.contains("WARN cache::config") && text.contains("can be written to by everybody"),
+            "{text}"
+        );
+    }
+    for mode in [0o755, 0o700, 0o2770] {
+        assert_eq!(warned(mode).await, "", "{mode:o}");
+    }
+}
+
 #[tokio::test]
 async fn django_s_spelling_means_django_s_limits() {
     let directory = Directory::new("django");

@@ -67,8 +67,40 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
+/// What is worth a warning about a directory that is one.
+pub(crate) fn concerns(location: &Path, served: &[String]) -> Vec<String> {
+    let mut concerns = Vec::new();
+    if let Some(served) = served_by(location, served) {
+        concerns.push(format!(
+            "lies in {served}, which looks as if it is served: entries could be fetched by everybody. Take a \
+             directory elsewhere, or set `served` if it is not"
+        ));
+    }
+    if is_open_to_all(location) {
+        concerns.push(
+            "can be written to by everybody on this machine: entries could be put there that you did not write. Take \
+             a directory below it, which is then made for this user alone"
+                .to_owned(),
+        );
+    }
+    concerns
+}
+
+#[cfg(unix)]
+fn is_open_to_all(location: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    const OTHERS_WRITE: u32 = 0o002;
+    fs::metadata(location).is_ok_and(|metadata| metadata.permissions().mode() & OTHERS_WRITE != 0)
+}
+
+#[cfg(not(unix))]
+fn is_open_to_all(_: &Path) -> bool {
+    false
+}
+
 /// The directory among these that serves what is in the location.
-pub(crate) fn served_by<'s>(location: &Path, served: &'s [String]) -> Option<&'s str> {
+fn served_by<'s>(location: &Path, served: &'s [String]) -> Option<&'s str> {
     let location = canonical(location);
     let is_around = |directory: &&String| {
         let path = Path::new(directory.as_str());

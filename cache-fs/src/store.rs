@@ -94,16 +94,15 @@ impl FsStore {
         let location = location::absolute(location.into())?;
         let access = Access { sharing: settings.sharing, fsync: settings.fsync };
         let (own, served) = (location.clone(), settings.served.clone());
-        let served = hop(&context.tasks, move || {
+        let concerns = hop(&context.tasks, move || {
             location::prepare(&own, access)?;
-            Ok(location::served_by(&own, &served).map(str::to_owned))
+            Ok(location::concerns(&own, &served))
         });
-        if let Some(served) = served.await? {
+        for concern in concerns.await? {
             tracing::warn!(
                 target: "cache::config",
                 alias = &*context.alias,
-                "`location` {} lies in {served}, which looks as if it is served: entries could be fetched by \
-                 everybody. Take a directory elsewhere, or set `served` if it is not",
+                "`location` {} {concern}",
                 location.display(),
             );
         }
