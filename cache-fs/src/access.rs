@@ -62,13 +62,15 @@ mod unix {
     use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
     use std::path::Path;
 
+    use rustix::fs::OFlags;
+
     use super::Access;
     use crate::settings::Sharing;
 
     impl Access {
         /// The mode of files that are opened and not made anew each time.
         pub(crate) fn prepare(self, options: &mut OpenOptions) {
-            options.mode(self.mode_of_file()).custom_flags(libc::O_NOFOLLOW);
+            options.mode(self.mode_of_file()).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
         }
 
         pub(super) fn new_directory(self) -> DirBuilder {

@@ -10,7 +10,7 @@ use crate::error::failed;
 use crate::files::Files;
 use crate::look::is_of_key;
 use crate::place::{PrefixId, SHARDS};
-use crate::shard::{Shard, shard_path};
+use crate::shard::shard_path;
 
 /// One step of a clear: a shard that has to be looked at.
 #[derive(Clone, Debug)]
@@ -45,21 +45,31 @@ impl Files {
         Ok(prefixes)
     }
 
-    /// Removes what a step is about; says how many entries went, and what is left.
-    pub(crate) fn clear(&self, step: &Step) -> Result<(u64, Snapshot)> {
+    /// Removes what a step is about; says what is left. What cannot be removed
+    /// keeps nothing else.
+    pub(crate) fn clear(&self, step: &Step) -> Result<Snapshot> {
         let directory = shard_path(&step.prefix.path(&self.location), step.shard);
         let nothing = Snapshot::of_nothing();
-        let locked =
-            Shard::lock_if_there(&directory, self.access).map_err(|error| failed("locked", error))?;
-        let Some(mut shard) = locked else { return Ok((0, nothing)) };
-        let mut removed = 0;
+        let Some(mut shard) = self.lock_if_there(&directory, self.patience_from_now())? else {
+            return Ok(nothing);
+        };
+        let mut failed_first = Ok(());
         for entry in shard.list().map_err(|error| failed("listed", error))? {
-            let path = entry.path();
-            if step.covers(&path)? && shard.remove(&path).map_err(|error| failed("removed", error))? {
-                removed += 1;
+            // A directory is no entry, whoever has put it there.
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                continue;
             }
+            let path = entry.path();
+            let removed = step.covers(&path).and_then(|is_covered| {
+                if is_covered {
+                    shard.remove(&path).map_err(|error| failed("removed", error))
+                } else {
+                    Ok(false)
+                }
+            });
+            failed_first = failed_first.and(removed.map(drop));
         }
-        Ok((removed, shard.snapshot()))
+        failed_first.map(|()| shard.snapshot())
     }
 }
 

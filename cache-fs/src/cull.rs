@@ -1,7 +1,9 @@
 //! Making room: what is removed when there is too much, and what has ended.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cache_core::{Error, ErrorKind, Result};
 
@@ -13,7 +15,7 @@ use crate::guard::Guard;
 use crate::look::look_at_header;
 use crate::place::{PrefixId, SHARDS};
 use crate::settings::{Eviction, FsSettings};
-use crate::shard::{Shard, shard_path};
+use crate::shard::shard_path;
 use crate::totals::Totals;
 use crate::uses::Uses;
 
@@ -33,31 +35,49 @@ const GROUP: usize = 1_024;
 /// How far the limits may be exceeded before writes make room themselves.
 const SLACK: u64 = 16;
 
+/// How long a shard is waited for: there are others, and one that is locked for
+/// longer is seen to the next time.
+const PATIENCE: Duration = Duration::from_millis(50);
+
 /// An entry that may have to go.
 #[derive(Debug)]
 struct Seen {
     path: PathBuf,
     shard: usize,
     stamp: u64,
+    bytes: u64,
     /// The smallest goes first.
     rank: u64,
 }
 
+/// What lies in the place of an entry.
+#[derive(Debug)]
+enum Kind {
+    Entry(Header, File),
+    /// Damaged, of a later version, or another user's: the first to go.
+    Unreadable,
+    NoFile,
+}
+
 /// What was found in a shard.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Swept {
     pub(crate) snapshot: Snapshot,
     pub(crate) expired: u64,
+    /// What could not be read or removed. It kept nothing else.
+    pub(crate) outcome: Result<()>,
 }
 
 /// The file that who makes room has locked.
 const GUARD: &str = ".cull";
 
 /// What was removed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Removed {
     pub(crate) expired: u64,
     pub(crate) evicted: u64,
+    /// What could not be read or removed. It kept nothing else.
+    pub(crate) outcome: Result<()>,
 }
 
 impl Limits {
@@ -106,14 +126,33 @@ impl Limits {
         }
     }
 
-    /// How many of so many live entries go at once.
-    fn share_of(&self, entries: usize) -> usize {
-        match usize::try_from(self.cull_frequency) {
-            Ok(0) => entries,
-            Ok(frequency) => entries.div_ceil(frequency),
-            Err(_) => 1,
-        }
+    /// Leaves of these those that go, where there is so much in all: the share
+    /// that is asked for, and whatever is needed beyond it.
+    fn choose(&self, group: &mut Vec<Seen>, sum: Count) {
+        let entries = group.len() as u64;
+        let share = match u64::from(self.cull_frequency) {
+            0 => entries,
+            frequency => entries.div_ceil(frequency),
+        };
+        let share = share.max(part_beyond(self.max_entries, sum.entries, entries));
+        let bytes = group.iter().map(|seen| seen.bytes).sum();
+        let bytes = self.max_bytes.map_or(0, |most| part_beyond(most, sum.bytes, bytes));
+        group.sort_unstable_by_key(|seen| seen.rank);
+        let (mut count, mut freed) = (0, 0);
+        group.retain(|seen| {
+            let goes = count < share || freed < bytes;
+            count += 1;
+            freed += seen.bytes;
+            goes
+        });
     }
+}
+
+/// What has to go of a part, so that of the whole no more than `most` is left
+/// once as much of every part is gone.
+fn part_beyond(most: u64, whole: u64, part: u64) -> u64 {
+    let beyond = u128::from(whole.saturating_sub(most)) * u128::from(part);
+    u64::try_from(beyond.div_ceil(u128::from(whole.max(1)))).unwrap_or(part)
 }
 
 impl Files {
@@ -133,35 +172,34 @@ impl Files {
         uses: &Uses,
         groups: usize,
     ) -> Result<Removed> {
-        let mut removed = Removed::default();
+        let mut removed = Removed { expired: 0, evicted: 0, outcome: Ok(()) };
         let directory = prefix.path(&self.location);
         let Some(_guard) = Guard::try_take(&directory.join(GUARD), self.access)? else { return Ok(removed) };
-        let mut sum = totals.look_up(&self.location, prefix);
+        let at_first = totals.look_up(&self.location, prefix);
         // Nobody's entries are the first to go each time.
         let first = fastrand::usize(..SHARDS);
         let mut shards = (first..SHARDS).chain(0..first).peekable();
         for _ in 0..groups {
-            if !limits.are_exceeded_by(sum) || shards.peek().is_none() {
+            if !limits.are_exceeded_by(totals.sum(prefix)) || shards.peek().is_none() {
                 break;
             }
             let mut group = Vec::new();
             while group.len() < GROUP
                 && let Some(shard) = shards.next()
             {
-                let (seen, swept) =
-                    self.survey(prefix, shard, |header, file| limits.rank(header, file, uses))?;
-                group.extend(seen);
-                removed.expired += swept.expired;
-                sum = totals.note(&self.location, prefix, shard, swept.snapshot);
-            }
-            if limits.are_exceeded_by(sum) {
-                let share = limits.share_of(group.len());
-                if share < group.len() {
-                    group.select_nth_unstable_by_key(share, |seen| seen.rank);
-                    group.truncate(share);
+                match self.survey(prefix, shard, |header, file| limits.rank(header, file, uses)) {
+                    Ok((seen, swept)) => {
+                        group.extend(seen);
+                        removed.expired += swept.expired;
+                        swept.outcome.err().into_iter().for_each(|error| removed.failed(error));
+                        totals.note(&self.location, prefix, shard, swept.snapshot);
+                    }
+                    Err(error) => removed.failed(error),
                 }
-                removed.evicted += self.evict(prefix, group, totals)?;
-                sum = totals.sum(prefix);
+            }
+            if limits.are_exceeded_by(totals.sum(prefix)) {
+                limits.choose(&mut group, at_first);
+                self.evict(prefix, group, totals, &mut removed);
             }
         }
         Ok(removed)
@@ -175,62 +213,96 @@ impl Files {
         rank: impl Fn(&Header, &File) -> u64,
     ) -> Result<(Vec<Seen>, Swept)> {
         let directory = shard_path(&prefix.path(&self.location), number);
-        let nothing = Swept { snapshot: Snapshot::of_nothing(), expired: 0 };
-        let locked =
-            Shard::lock_if_there(&directory, self.access).map_err(|error| failed("locked", error))?;
-        let Some(mut shard) = locked else { return Ok((Vec::new(), nothing)) };
+        let nothing = Swept { snapshot: Snapshot::of_nothing(), expired: 0, outcome: Ok(()) };
+        let Some(mut shard) = self.lock_if_there(&directory, self.clock.precise().after(PATIENCE))? else {
+            return Ok((Vec::new(), nothing));
+        };
         let now = self.clock.wall();
-        let (mut seen, mut count, mut expired) = (Vec::new(), Count::default(), 0);
+        let (mut seen, mut count, mut expired, mut outcome) = (Vec::new(), Count::default(), 0, Ok(()));
         for entry in shard.list().map_err(|error| failed("listed", error))? {
             let path = entry.path();
-            let Some((header, file)) = look_at_header(&path).map_err(|error| failed("read", error))? else {
-                // No regular file: not ours to judge, but it lies in the way.
-                count.add(0);
-                continue;
-            };
-            let bytes = file.metadata().map_or(0, |metadata| metadata.len());
-            match header {
-                Ok(header) if header.expiry.left(now).is_none() => {
-                    shard.remove(&path).map_err(|error| failed("removed", error))?;
-                    expired += 1;
-                    continue;
+            let bytes = entry.metadata().map_or(0, |metadata| metadata.len());
+            match Kind::of(&path) {
+                Ok(Kind::Entry(header, _)) if header.expiry.left(now).is_none() => {
+                    match shard.remove(&path) {
+                        Ok(_) => {
+                            expired += 1;
+                            continue;
+                        }
+                        Err(error) => outcome = outcome.and(Err(failed("removed", error))),
+                    }
                 }
-                Ok(header) => {
+                Ok(Kind::Entry(header, file)) => {
                     let rank = rank(&header, &file);
-                    seen.push(Seen { path, shard: number, stamp: header.stamp, rank });
+                    seen.push(Seen { path, shard: number, stamp: header.stamp, bytes, rank });
                 }
-                // Perhaps a later version's, which will be read again.
-                Err(_) => seen.push(Seen { path, shard: number, stamp: 0, rank: 0 }),
+                Ok(Kind::Unreadable) => seen.push(Seen { path, shard: number, stamp: 0, bytes, rank: 0 }),
+                // Not ours to judge, but it lies in the way.
+                Ok(Kind::NoFile) => {}
+                Err(error) => outcome = outcome.and(Err(failed("read", error))),
             }
             count.add(bytes);
         }
         shard.set_count(count);
-        Ok((seen, Swept { snapshot: shard.snapshot(), expired }))
+        Ok((seen, Swept { snapshot: shard.snapshot(), expired, outcome }))
     }
 
     /// Removes those that have not been written anew meanwhile.
-    fn evict(&self, prefix: PrefixId, mut victims: Vec<Seen>, totals: &Totals) -> Result<u64> {
-        let mut evicted = 0;
+    fn evict(&self, prefix: PrefixId, mut victims: Vec<Seen>, totals: &Totals, removed: &mut Removed) {
         victims.sort_unstable_by_key(|seen| seen.shard);
         for victims in victims.chunk_by(|one, other| one.shard == other.shard) {
             let number = victims[0].shard;
             let directory = shard_path(&prefix.path(&self.location), number);
-            let locked =
-                Shard::lock_if_there(&directory, self.access).map_err(|error| failed("locked", error))?;
-            let Some(mut shard) = locked else { continue };
+            let mut shard = match self.lock_if_there(&directory, self.clock.precise().after(PATIENCE)) {
+                Ok(Some(shard)) => shard,
+                Ok(None) => continue,
+                Err(error) => {
+                    removed.failed(error);
+                    continue;
+                }
+            };
             for victim in victims {
-                let found = look_at_header(&victim.path).map_err(|error| failed("read", error))?;
-                let stamp = found.map(|(header, _)| header.map_or(0, |header| header.stamp));
-                if stamp == Some(victim.stamp)
-                    && shard.remove(&victim.path).map_err(|error| failed("removed", error))?
-                {
-                    evicted += 1;
+                let outcome = Kind::of(&victim.path).and_then(|found| {
+                    if found.stamp() == Some(victim.stamp) { shard.remove(&victim.path) } else { Ok(false) }
+                });
+                match outcome {
+                    Ok(is_removed) => removed.evicted += u64::from(is_removed),
+                    Err(error) => removed.failed(failed("removed", error)),
                 }
             }
             let snapshot = shard.snapshot();
             drop(shard);
             totals.note(&self.location, prefix, number, snapshot);
         }
-        Ok(evicted)
+    }
+}
+
+impl Removed {
+    /// Takes note of the first failure.
+    fn failed(&mut self, error: Error) {
+        if self.outcome.is_ok() {
+            self.outcome = Err(error);
+        }
+    }
+}
+
+impl Kind {
+    fn of(path: &Path) -> io::Result<Self> {
+        match look_at_header(path) {
+            Ok(Some((Ok(header), file))) => Ok(Self::Entry(header, file)),
+            Ok(Some((Err(_), _))) => Ok(Self::Unreadable),
+            Ok(None) => Ok(Self::NoFile),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(Self::Unreadable),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// By which it is known again; none where there is nothing to remove.
+    fn stamp(&self) -> Option<u64> {
+        match self {
+            Self::Entry(header, _) => Some(header.stamp),
+            Self::Unreadable => Some(0),
+            Self::NoFile => None,
+        }
     }
 }

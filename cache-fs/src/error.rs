@@ -12,6 +12,8 @@ pub(crate) fn failed(done: &str, error: io::Error) -> Error {
     let kind = match error.kind() {
         _ if is_full(&error) => ErrorKind::Full,
         io::ErrorKind::ReadOnlyFilesystem => ErrorKind::ReadOnly,
+        // A lock that somebody else held for too long.
+        io::ErrorKind::TimedOut => ErrorKind::Overloaded,
         _ if is_out_of_files(&error) => ErrorKind::Overloaded,
         _ => ErrorKind::Server,
     };
@@ -22,7 +24,10 @@ pub(crate) fn failed(done: &str, error: io::Error) -> Error {
 /// Too many open files, of the process or the system, or no memory for more.
 #[cfg(unix)]
 fn is_out_of_files(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOLCK))
+    use rustix::io::Errno;
+
+    let error = Errno::from_io_error(error);
+    matches!(error, Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOLCK))
 }
 
 #[cfg(not(unix))]

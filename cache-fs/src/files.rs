@@ -3,16 +3,19 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use cache_core::{Clock, Entry, Error, ErrorKind, Format, Life, Result, Token, UndecodableReason, When};
+use cache_core::{
+    Clock, Entry, Error, ErrorKind, Format, Life, Result, Tick, Token, UndecodableReason, When,
+};
 
 use crate::access::Access;
 use crate::count::Snapshot;
 use crate::error::failed;
 use crate::format::{Expiry, Keys, Written, file_of};
 use crate::look::{Look, Stored, look};
+use crate::patience::Patience;
 use crate::place::{Place, PrefixId};
 use crate::shard::{Shard, shard_path};
 
@@ -26,6 +29,9 @@ pub(crate) struct Files {
     pub(crate) longest: usize,
     /// Whether files tell when they were used last.
     pub(crate) tells_uses: bool,
+    /// How long a write waits for a lock: less than a caller waits for it, so that
+    /// one who holds a lock is not taken for a disk that does not answer.
+    pub(crate) patience: Duration,
 }
 
 /// The key of an entry and where it lies, owned by who waits for its turn.
@@ -33,6 +39,8 @@ pub(crate) struct Files {
 pub(crate) struct Target {
     pub(crate) key: String,
     pub(crate) place: Place,
+    /// Until when the lock of its shard is waited for.
+    pub(crate) until: Tick,
 }
 
 /// What a write did, and how full it left the shard.
@@ -52,8 +60,8 @@ pub(crate) enum Live {
 }
 
 impl Target {
-    pub(crate) fn of(key: String) -> Self {
-        Self { place: Place::of(&key), key }
+    pub(crate) fn of(key: String, until: Tick) -> Self {
+        Self { place: Place::of(&key), key, until }
     }
 
     fn shard_path(&self, location: &Path) -> PathBuf {
@@ -131,7 +139,7 @@ impl Files {
     pub(crate) fn rename(&self, from: &Target, to: &Target) -> Result<[Done<bool>; 2]> {
         let at = |target: &Target| (target.shard_path(&self.location), target.place.path(&self.location));
         let ((from_shard, from_path), (to_shard, to_path)) = (at(from), at(to));
-        let lock = |path| Shard::lock(path, self.access).map_err(|error| failed("locked", error));
+        let lock = |path| self.lock(path, from.until);
         let (mut source, mut goal) = match from_shard.cmp(&to_shard) {
             std::cmp::Ordering::Less => {
                 let source = lock(&from_shard)?;
@@ -159,6 +167,11 @@ impl Files {
         Ok([from.done(is_there, source.snapshot()), to.done(is_there, goal.snapshot())])
     }
 
+    /// Until when a write that comes now waits for a lock.
+    pub(crate) fn patience_from_now(&self) -> Tick {
+        self.clock.precise().after(self.patience)
+    }
+
     /// Whether the directory is there, or can be.
     pub(crate) fn ping(&self) -> Result<()> {
         self.access.make_directories(&self.location).map_err(|error| failed("made", error))
@@ -171,7 +184,7 @@ impl Files {
         work: impl FnOnce(&mut Shard<'_>, &Path) -> Result<T>,
     ) -> Result<Done<T>> {
         let directory = target.shard_path(&self.location);
-        let shard = Shard::lock(&directory, self.access).map_err(|error| failed("locked", error))?;
+        let shard = self.lock(&directory, target.until)?;
         self.locked(target, shard, work)
     }
 
@@ -184,11 +197,24 @@ impl Files {
     ) -> Result<Done<T>> {
         let directory = target.shard_path(&self.location);
         let nothing = Snapshot::of_nothing();
-        let shard = Shard::lock_if_there(&directory, self.access).map_err(|error| failed("locked", error))?;
-        match shard {
+        match self.lock_if_there(&directory, target.until)? {
             Some(shard) => self.locked(target, shard, work),
             None => Ok(target.done(missing, nothing)),
         }
+    }
+
+    pub(crate) fn lock_if_there<'a>(&self, directory: &'a Path, until: Tick) -> Result<Option<Shard<'a>>> {
+        Shard::lock_if_there(directory, self.access, self.patience_until(until))
+            .map_err(|error| failed("locked", error))
+    }
+
+    fn lock<'a>(&self, directory: &'a Path, until: Tick) -> Result<Shard<'a>> {
+        Shard::lock(directory, self.access, self.patience_until(until))
+            .map_err(|error| failed("locked", error))
+    }
+
+    fn patience_until(&self, until: Tick) -> Patience<'_> {
+        Patience { clock: &*self.clock, until }
     }
 
     fn locked<T>(

@@ -61,12 +61,16 @@ impl Inner {
     /// else here does.
     pub(crate) fn make_room(&self, prefix: PrefixId, groups: usize) -> Result<()> {
         let _room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.limits.are_exceeded_by(self.totals.sum(prefix)) {
-            return Ok(());
+        while self.limits.are_exceeded_by(self.totals.sum(prefix)) {
+            let removed = self.files.make_room(prefix, &self.limits, &self.totals, &self.uses, groups)?;
+            self.counters.add(Counter::Evictions, removed.evicted);
+            self.counters.add(Counter::Expirations, removed.expired);
+            removed.outcome?;
+            let is_bounded = groups < usize::MAX;
+            if is_bounded || removed.evicted + removed.expired == 0 {
+                break;
+            }
         }
-        let removed = self.files.make_room(prefix, &self.limits, &self.totals, &self.uses, groups)?;
-        self.counters.add(Counter::Evictions, removed.evicted);
-        self.counters.add(Counter::Expirations, removed.expired);
         Ok(())
     }
 }

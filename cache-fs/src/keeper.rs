@@ -69,7 +69,13 @@ impl Keeper {
                 self.make_room().await
             } else if self.clock.precise() >= sweep {
                 let began = self.clock.precise();
-                let outcome = self.sweep().await;
+                let swept = self.sweep().await;
+                // What another process made no room for, since it knew of less, is
+                // seen to now.
+                let outcome = match self.make_room().await {
+                    Some(made) => swept.map(|swept| swept.and(made)),
+                    None => None,
+                };
                 let took = self.clock.precise().since(began);
                 sweep = began.after(SWEEP_EVERY.max(took.saturating_mul(SWEEP_SHARE)));
                 outcome
@@ -179,7 +185,7 @@ impl Inner {
         let swept = self.files.sweep(prefix, shard)?;
         self.counters.add(Counter::Expirations, swept.expired);
         self.totals.note_if_known(prefix, shard, swept.snapshot);
-        Ok(())
+        swept.outcome
     }
 
     fn seconds(&self) -> u64 {

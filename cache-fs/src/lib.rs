@@ -57,6 +57,7 @@ mod keeper;
 mod lanes;
 mod location;
 mod look;
+mod patience;
 mod place;
 mod settings;
 mod shard;

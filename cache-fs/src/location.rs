@@ -12,10 +12,10 @@ use crate::access::Access;
 /// The location that a configuration names.
 pub(crate) fn of(settings: &Settings) -> Result<PathBuf> {
     match settings.location() {
-        [] => Err(config(
+        [path] if !path.is_empty() => absolute(path.into()),
+        [] | [_] => Err(config(
             "`location` is missing: the directory in which the files are, from the root on".to_owned(),
         )),
-        [path] => absolute(path.into()),
         _ => Err(config("`location` of `fs` is one directory, not a list".to_owned())),
     }
 }
@@ -36,6 +36,12 @@ pub(crate) fn canonical(location: &Path) -> PathBuf {
     match (fs::canonicalize(location), location.parent(), location.file_name()) {
         (Ok(path), ..) => path,
         (Err(_), Some(above), Some(name)) => canonical(above).join(name),
+        // `..` below what is not there: it would be made, and is no link.
+        (Err(_), Some(above), None) => {
+            let mut above = canonical(above);
+            above.pop();
+            above
+        }
         _ => location.to_owned(),
     }
 }

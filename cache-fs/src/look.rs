@@ -8,6 +8,8 @@ use std::path::Path;
 
 use bytes::Bytes;
 use cache_core::{Entry, UndecodableReason};
+#[cfg(unix)]
+use rustix::{fs::OFlags, io::Errno};
 
 use crate::format::{Expiry, HEADER, Header, Unreadable};
 
@@ -64,6 +66,7 @@ pub(crate) fn look(path: &Path, key: &str, longest: usize) -> io::Result<Look> {
         let start = &buffer[..filled];
         let header = match Header::read(start) {
             Ok(header) => header,
+            Err(_) if !is_regular(&file) => return Ok(Look::Useless(UndecodableReason::OtherKind)),
             Err(reason) => return Ok(useless(reason)),
         };
         if filled < buffer.len() && header.value_length <= longest as u64 {
@@ -116,7 +119,10 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed(),
+    );
     options.open(path)
 }
 
@@ -133,7 +139,8 @@ fn no_file(error: io::Error) -> io::Result<Look> {
 /// A link, or a socket.
 #[cfg(unix)]
 fn is_no_regular_file(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::ELOOP | libc::EMLINK | libc::ENXIO | libc::EAGAIN))
+    let error = Errno::from_io_error(error);
+    matches!(error, Some(Errno::LOOP | Errno::MLINK | Errno::NXIO | Errno::AGAIN))
 }
 
 #[cfg(not(unix))]
@@ -164,6 +171,11 @@ fn fill(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
 /// would cost as much again, and more would have come along.
 fn is_whole(bytes: &[u8]) -> bool {
     Header::read(bytes).is_ok_and(|header| header.file_length() == Some(bytes.len() as u64))
+}
+
+/// Nothing comes from a pipe that nobody writes to, which looks like a file cut short.
+fn is_regular(file: &File) -> bool {
+    file.metadata().is_ok_and(|metadata| metadata.is_file())
 }
 
 fn is_length_of(file: &File, length: u64) -> bool {

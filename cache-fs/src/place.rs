@@ -96,16 +96,25 @@ pub(crate) fn entry_name(name: &str) -> Option<[u8; KEY_BYTES]> {
 }
 
 /// Which of so many lanes the writes of this key go by. All versions of a key
-/// share it, since a move writes to two of them; where a custom key function
-/// makes the text, versions cannot be told, and all keys do.
+/// share it, since a move writes to two of them, and all keys of one text; where
+/// a custom key function makes the text, versions cannot be told, and all keys do.
 pub(crate) fn lane_of(key: &Key<'_>, lanes: usize) -> usize {
     if key.space().is_custom() {
         return 0;
     }
     let mut hasher = FixedState::default().build_hasher();
-    hasher.write(key.prefix().as_bytes());
-    hasher.write_u8(b':');
-    hasher.write(key.name().as_bytes());
+    // One text may be read in several ways, in each of which another number is
+    // the version: all that may be one are left out.
+    let mut parts = key.prefix().split(':').chain(key.name().split(':')).peekable();
+    let mut is_first = true;
+    while let Some(part) = parts.next() {
+        let is_inside = !is_first && parts.peek().is_some();
+        if !(is_inside && is_number(part)) {
+            hasher.write(part.as_bytes());
+            hasher.write_u8(b':');
+        }
+        is_first = false;
+    }
     usize::try_from(hasher.finish() % lanes as u64).unwrap_or(0)
 }
 
@@ -120,6 +129,10 @@ fn shortest_prefix(text: &str) -> Option<&str> {
     };
     let colons = bytes.iter().enumerate().filter(|(_, byte)| **byte == b':').map(|(place, _)| place);
     colons.into_iter().find(is_cut).map(|colon| &text[..colon])
+}
+
+fn is_number(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -173,6 +186,27 @@ mod tests {
             let text = key.text();
             assert_eq!(Place::of(&text), Place::of(&Key::new(&whole, &text).text()));
         }
+    }
+
+    #[test]
+    fn equal_texts_and_all_versions_have_one_lane() {
+        const LANES: usize = 1_000_003;
+        for readings in [
+            vec![("a", 1, "b:1:c"), ("a:1:b", 1, "c"), ("a:1:b", 2, "c"), ("a", 3, "b:7:c")],
+            vec![("a", 1, "2:x"), ("a:1", 2, "x"), ("a:1", 9, "x")],
+            vec![("", 1, "x"), ("", 2, "x")],
+            vec![("", 1, "1"), ("", 2, "1")],
+            vec![("1", 1, "x"), ("1", 2, "x")],
+        ] {
+            let lane = |(prefix, version, name): &(&str, u64, &str)| {
+                lane_of(&Key::new(&KeySpace::new(*prefix, *version), name), LANES)
+            };
+            assert!(readings.iter().all(|reading| lane(reading) == lane(&readings[0])), "{readings:?}");
+        }
+        let lanes: std::collections::HashSet<_> = (0..100)
+            .map(|number| lane_of(&Key::new(&KeySpace::new("a", 1), &number.to_string()), LANES))
+            .collect();
+        assert!(lanes.len() > 90, "names that are numbers are told apart");
     }
 
     #[test]

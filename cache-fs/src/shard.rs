@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use crate::access::Access;
 use crate::count::{COUNT_BYTES, Count, Snapshot};
 use crate::look::open;
+use crate::patience::Patience;
 use crate::place::entry_name;
 
 /// A shard that nobody else writes to, in this process or another, until it is
@@ -34,9 +35,9 @@ const TEMPORARY: &str = ".new-";
 
 impl<'a> Shard<'a> {
     /// Waits for the lock; makes the directory if it is not there.
-    pub(crate) fn lock(directory: &'a Path, access: Access) -> io::Result<Self> {
+    pub(crate) fn lock(directory: &'a Path, access: Access, patience: Patience<'_>) -> io::Result<Self> {
         loop {
-            if let Some(shard) = Self::lock_if_there(directory, access)? {
+            if let Some(shard) = Self::lock_if_there(directory, access, patience)? {
                 return Ok(shard);
             }
             access.make_directories(directory)?;
@@ -44,12 +45,20 @@ impl<'a> Shard<'a> {
     }
 
     /// The same, unless there is no such directory.
-    pub(crate) fn lock_if_there(directory: &'a Path, access: Access) -> io::Result<Option<Self>> {
+    pub(crate) fn lock_if_there(
+        directory: &'a Path,
+        access: Access,
+        patience: Patience<'_>,
+    ) -> io::Result<Option<Self>> {
         loop {
             match open_lock(directory, access) {
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                // What somebody else put in the place of a directory is none.
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                    return Ok(None);
+                }
                 Err(error) => return Err(error),
                 Ok(lock) => {
+                    patience.lock(&lock)?;
                     if let Some(shard) = Self::with(lock, directory, access)? {
                         return Ok(Some(shard));
                     }
@@ -60,11 +69,6 @@ impl<'a> Shard<'a> {
 
     /// Nothing if the file was removed before it was locked.
     fn with(mut lock: File, directory: &'a Path, access: Access) -> io::Result<Option<Self>> {
-        while let Err(error) = lock.lock() {
-            if error.kind() != ErrorKind::Interrupted {
-                return Err(error);
-            }
-        }
         if is_removed(&lock) {
             return Ok(None);
         }

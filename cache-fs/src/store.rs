@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cache_core::{
     AsyncCache, Batch, Capabilities, Context, Error, ErrorKind, Found, Gather, Incr, Key, Life, NewEntry,
-    Ping, Read, Result, Scope, Usage, When, Write,
+    Ping, Read, Result, Scope, Tick, Usage, When, Write,
 };
 use futures::future::{join_all, try_join_all};
 
@@ -110,8 +110,10 @@ impl FsStore {
             location,
             access,
             clock: Arc::clone(&context.clock),
-            longest: context.max_value_bytes,
+            // Before the value stands a byte that tells its codec.
+            longest: context.max_value_bytes.saturating_add(1),
             tells_uses: settings.eviction == Eviction::Lru,
+            patience: context.deadline / 4 * 3,
         };
         let inner = Arc::new(Inner {
             files,
@@ -156,6 +158,10 @@ impl FsStore {
         keep(&self.inner);
         let inner = Arc::clone(&self.inner);
         self.lanes.run(lane, move || work(&inner)).await
+    }
+
+    fn to_write(&self, key: &Key<'_>) -> Target {
+        target(key, self.inner.files.patience_from_now())
     }
 
     /// What a clear of this scope has to look at.
@@ -255,22 +261,22 @@ impl AsyncCache for FsStore {
     }
 
     async fn aget(&self, key: &Key<'_>, read: Read) -> Result<Option<Found>> {
-        let target = target(key);
+        let target = target(key, Tick::NEVER);
         self.read(move |inner| inner.get(&target, read)).await
     }
 
     async fn aset(&self, key: &Key<'_>, value: &NewEntry<'_>, write: Write) -> Result<bool> {
-        let (target, value) = (target(key), value.encoded()?);
+        let (target, value) = (self.to_write(key), value.encoded()?);
         self.write(key, move |inner| inner.set(&target, &value, &write)).await
     }
 
     async fn atouch(&self, key: &Key<'_>, life: Life) -> Result<bool> {
-        let target = target(key);
+        let target = self.to_write(key);
         self.write(key, move |inner| Ok(inner.settle(inner.files.touch(&target, life)?))).await
     }
 
     async fn adelete(&self, key: &Key<'_>, when: &When) -> Result<bool> {
-        let (target, when) = (target(key), when.clone());
+        let (target, when) = (self.to_write(key), when.clone());
         self.write(key, move |inner| Ok(inner.settle(inner.files.delete(&target, &when)?))).await
     }
 
@@ -279,17 +285,17 @@ impl AsyncCache for FsStore {
     }
 
     async fn alife(&self, key: &Key<'_>, _: Read) -> Result<Option<Life>> {
-        let target = target(key);
+        let target = target(key, Tick::NEVER);
         self.read(move |inner| Ok(inner.files.get(&target)?.life())).await
     }
 
     async fn aincr(&self, key: &Key<'_>, incr: Incr) -> Result<Option<i64>> {
-        let target = target(key);
+        let target = self.to_write(key);
         self.write(key, move |inner| Ok(inner.settle(inner.files.incr(&target, incr.delta)?))).await
     }
 
     async fn amove(&self, from: &Key<'_>, to: &Key<'_>) -> Result<bool> {
-        let (source, goal) = (target(from), target(to));
+        let (source, goal) = (self.to_write(from), self.to_write(to));
         let work = move |inner: &Inner| {
             let [source, goal] = inner.files.rename(&source, &goal)?;
             inner.settle(source);
@@ -299,15 +305,16 @@ impl AsyncCache for FsStore {
     }
 
     async fn get_many(&self, keys: &[Key<'_>], read: Read) -> Result<Vec<Result<Option<Found>>>> {
-        let targets: Vec<_> = keys.iter().map(target).collect();
+        let targets: Vec<_> = keys.iter().map(|key| target(key, Tick::NEVER)).collect();
         self.read(move |inner| Ok(targets.iter().map(|target| inner.get(target, read)).collect())).await
     }
 
     async fn set_many(&self, items: &[(Key<'_>, NewEntry<'_>, Write)]) -> Result<Vec<Result<bool>>> {
         let lanes = self.by_lane(items.iter().map(|(key, ..)| *key));
+        let until = self.inner.files.patience_from_now();
         let item = |position: usize| {
             let (key, value, write): &(Key<'_>, NewEntry<'_>, Write) = &items[position];
-            Ok((target(key), value.encoded()?, write.clone()))
+            Ok((target(key, until), value.encoded()?, write.clone()))
         };
         let write = |inner: &Inner, (target, value, write): (Target, Bytes, Write)| {
             inner.set(&target, &value, &write)
@@ -321,22 +328,25 @@ impl AsyncCache for FsStore {
             inner.settle(inner.files.delete(&target, &When::Always)?);
             Ok(())
         };
-        Ok(self.write_many(keys.len(), lanes, |position| Ok(target(&keys[position])), delete).await)
+        let until = self.inner.files.patience_from_now();
+        Ok(self.write_many(keys.len(), lanes, |position| Ok(target(&keys[position], until)), delete).await)
     }
 
     async fn aclear(&self, scope: &Scope<'_>) -> Result<()> {
         // A write that was dropped before now has its place before the clear.
         try_join_all((0..self.lanes.len()).map(|lane| self.write_by(lane, |_| Ok(())))).await?;
+        // One shard that cannot be cleared keeps nothing in the others.
+        let mut cleared = Ok(());
         for step in self.steps(scope).await? {
-            self.read(move |inner| {
-                let (_, snapshot) = inner.files.clear(&step)?;
+            let step = self.read(move |inner| {
+                let snapshot = inner.files.clear(&step)?;
                 inner.totals.note_if_known(step.prefix, step.shard, snapshot);
                 Ok(())
-            })
-            .await?;
+            });
+            cleared = cleared.and(step.await);
             scope.step();
         }
-        Ok(())
+        cleared
     }
 
     async fn aping(&self) -> Result<Ping> {
@@ -362,6 +372,6 @@ impl AsyncCache for FsStore {
     }
 }
 
-fn target(key: &Key<'_>) -> Target {
-    Target::of(key.text().into_owned())
+fn target(key: &Key<'_>, until: Tick) -> Target {
+    Target::of(key.text().into_owned(), until)
 }

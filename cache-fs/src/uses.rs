@@ -3,6 +3,8 @@
 //! now and then, so that other processes and later ones know.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
@@ -53,8 +55,9 @@ impl Uses {
             let noted = std::mem::take(&mut *stripe.lock().unwrap_or_else(PoisonError::into_inner));
             for noted in noted.into_values() {
                 let time = UNIX_EPOCH + Duration::from_micros(noted.at.as_micros());
-                let file = open(&noted.place.path(location));
-                let _ = file.and_then(|file| file.set_modified(time));
+                if let Ok(file) = open(&noted.place.path(location)) {
+                    let _ = file.set_modified(time).or_else(|_| touch(&file));
+                }
             }
         }
     }
@@ -63,4 +66,20 @@ impl Uses {
         let number = usize::try_from(stamp % STRIPES as u64).unwrap_or(0);
         self.stripes[number].lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Used just now. Any other time can only be told by the owner, who may be
+/// another user of the group.
+#[cfg(unix)]
+fn touch(file: &File) -> io::Result<()> {
+    use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
+
+    // Of the other time too: to leave that as it is takes the owner again.
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    Ok(futimens(file, &Timestamps { last_access: now, last_modification: now })?)
+}
+
+#[cfg(not(unix))]
+fn touch(_: &File) -> io::Result<()> {
+    Ok(())
 }

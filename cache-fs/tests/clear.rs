@@ -3,8 +3,8 @@
 use std::fs;
 use std::sync::Arc;
 
-use cache_core::{Cache, SystemClock, Timeout};
-use cache_fs::FsSettings;
+use cache_core::{Cache, ClearScope, Context, SystemClock, Timeout};
+use cache_fs::{FsSettings, FsStore};
 
 mod directory;
 
@@ -78,6 +78,26 @@ async fn nothing_is_made_for_what_is_not_there() {
     let directories = fs::read_dir(directory.path()).expect("it is there");
     let directories = directories.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().is_dir()));
     assert_eq!(directories.count(), 0);
+}
+
+/// What is no entry is left, and keeps no entry.
+#[tokio::test]
+async fn what_lies_in_the_way_keeps_nothing_else() {
+    let directory = Directory::new();
+    let context = Context::new("files");
+    let store = FsStore::open(directory.path(), &FsSettings::default(), &context).await;
+    let cache =
+        Cache::builder(Arc::new(store.expect("the directory is fine"))).clear(ClearScope::All).build();
+    let file_of_a_prefix = directory.path().join("0".repeat(32));
+    fs::write(&file_of_a_prefix, "somebody's").expect("it can be written");
+    fill(&cache).await;
+    let entry = directory.entries().swap_remove(0);
+    fs::remove_file(&entry).expect("it is there");
+    fs::create_dir(&entry).expect("it can be made");
+    fs::write(entry.join("kept"), "somebody's").expect("it can be written");
+    cache.aclear().await.expect("it is cleared");
+    assert_eq!(directory.entries(), Vec::<std::path::PathBuf>::new());
+    assert!(entry.join("kept").exists() && file_of_a_prefix.exists());
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Cache, Clock as _, ErrorKind, SystemClock, Timeout};
-use cache_fs::{Eviction, FsSettings};
+use cache_core::{Cache, Clock as _, CodecChoice, Context, ErrorKind, Format, SystemClock, Timeout};
+use cache_fs::{Eviction, FsSettings, FsStore};
 use cache_testkit::ManualClock;
 
 mod directory;
@@ -181,6 +181,51 @@ async fn bytes_are_counted() {
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert!(error.to_string().contains("`max_bytes` is 100000"), "{error}");
     assert!(bytes().await > 50_000, "nothing had to go for it");
+}
+
+/// A share may be less than what is needed.
+#[tokio::test]
+async fn so_much_goes_that_the_limit_is_kept() {
+    let directory = Directory::new();
+    let mut settings = FsSettings::default();
+    settings.max_entries = 20;
+    settings.cull_frequency = 1_000;
+    let cache = directory.cache_with(&settings, Arc::new(SystemClock)).await;
+    fill(&cache, 0..50, Timeout::Forever).await;
+    eventually("there is room", async || directory.entries().len() <= 20).await;
+    assert_eq!(there(&cache, 30..50).await.len(), 20, "the latest are left");
+
+    let directory = Directory::new();
+    let mut settings = FsSettings::default();
+    settings.max_bytes = Some(10_000);
+    let cache = directory.cache_with(&settings, Arc::new(SystemClock)).await;
+    let bytes = || -> u64 {
+        let entries = directory.entries().into_iter();
+        entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
+    };
+    fill(&cache, 0..50, Timeout::Forever).await;
+    for name in ["large", "larger"] {
+        cache.aset(name, &vec![0_u8; 9_000], Timeout::Forever).await.expect("it is taken");
+        eventually("there is room", async || bytes() <= 10_000).await;
+        assert!(cache.ahas_key(name).await.expect("it is answered"), "{name} is the latest");
+    }
+}
+
+#[tokio::test]
+async fn a_value_of_the_greatest_length_is_read_back() {
+    let directory = Directory::new();
+    let mut context = Context::new("files");
+    context.max_value_bytes = 100;
+    let store = FsStore::open(directory.path(), &FsSettings::default(), &context).await;
+    let format = Format::new(CodecChoice::Raw).with_max_value_bytes(100);
+    let store = Arc::new(store.expect("the directory is fine"));
+    let cache = Cache::builder(store).context(&context).format(format).build();
+    let longest = bytes::Bytes::from(vec![7; 100]);
+    cache.aset("key", &longest, Timeout::Forever).await.expect("it is taken");
+    assert_eq!(cache.aget::<bytes::Bytes>("key").await.expect("it is read"), Some(longest));
+    let longer = bytes::Bytes::from(vec![7; 101]);
+    let error = cache.aset("key", &longer, Timeout::Forever).await.expect_err("it is too long");
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::{Cache, Clock as _, ErrorKind, SystemClock, Timeout};
-use cache_fs::FsSettings;
+use cache_fs::{Eviction, FsSettings, Sharing};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 mod directory;
@@ -39,6 +39,8 @@ fn main() -> ExitCode {
         trial("too_many_open_files_are_told", too_many_open_files_are_told),
         trial("short_lived_writers_keep_the_limit", short_lived_writers_keep_the_limit),
         trial("a_move_waits_for_no_other", a_move_waits_for_no_other),
+        trial("what_may_not_be_read_goes_first", what_may_not_be_read_goes_first),
+        trial("uses_by_another_user_are_told", uses_by_another_user_are_told).with_ignored_flag(!is_root()),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
@@ -75,6 +77,8 @@ async fn play(role: &str, directory: &Path, size: usize) {
         "exhaust" => exhaust(&cache).await,
         "write_one" => write_one(directory, size).await,
         "move" => shift(&cache, size).await,
+        "fill_beside_unreadable" => fill_beside_unreadable(directory).await,
+        "use" => use_once(directory).await,
         role => panic!("there is no role {role}"),
     }
 }
@@ -387,4 +391,79 @@ fn a_move_waits_for_no_other() {
         }
         assert_eq!(left, 1, "one entry was moved about, and one is left");
     });
+}
+
+/// A process that may do no more than the modes of files say, also for root.
+fn start_without_powers(role: &str, directory: &Path) -> Child {
+    const SCRIPT: &str =
+        r#"if [ "$(id -u)" = 0 ]; then exec setpriv --bounding-set=-all "$@"; else exec "$@"; fi"#;
+    let program = env::current_exe().expect("this program has a path");
+    let mut command = Command::new("sh");
+    command.args(["-c", SCRIPT, "sh"]).arg(program).arg(directory);
+    command.env(ROLE, role).stdout(Stdio::piped()).spawn().expect("there is a shell")
+}
+
+#[cfg(unix)]
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// As a command that another user ran once leaves an entry.
+async fn fill_beside_unreadable(directory: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let cache = cache_at(directory, &small(), Arc::new(SystemClock)).await;
+    cache.aset("unreadable", "text", Timeout::Forever).await.expect("it is taken");
+    let is_entry = |path: &PathBuf| path.file_name().is_some_and(|name| name.len() == 40);
+    let entries = || files_below(directory).into_iter().filter(is_entry).collect::<Vec<_>>();
+    for entry in entries() {
+        fs::set_permissions(entry, fs::Permissions::from_mode(0)).expect("it is ours");
+    }
+    cache.aget::<String>("unreadable").await.expect_err("it may not be read");
+    for name in 0..500 {
+        cache.aset(&name.to_string(), "text", Timeout::Forever).await.expect("it is taken");
+    }
+    for _ in 0..1_000 {
+        if entries().len() as u64 <= LIMIT {
+            break;
+        }
+        SystemClock.sleep_until(SystemClock.precise().after(Duration::from_millis(5))).await;
+    }
+    print(&entries().len().to_string());
+    assert_eq!(cache.aget::<String>("unreadable").await.expect("it is gone"), None);
+}
+
+fn what_may_not_be_read_goes_first() {
+    let directory = Directory::new();
+    let left = output_of(start_without_powers("fill_beside_unreadable", directory.path()));
+    assert!(left.parse::<u64>().expect("it is a number") <= LIMIT, "{left}");
+}
+
+fn shared() -> FsSettings {
+    let mut settings = FsSettings::default();
+    settings.eviction = Eviction::Lru;
+    settings.sharing = Sharing::Group;
+    settings
+}
+
+async fn use_once(directory: &Path) {
+    let cache = cache_at(directory, &shared(), Arc::new(SystemClock)).await;
+    assert_eq!(cache.aget::<String>("key").await.expect("it is read").as_deref(), Some("text"));
+    cache.aclose().await.expect("it ends");
+}
+
+/// Only its owner may say when a file was used, but for just now.
+fn uses_by_another_user_are_told() {
+    let directory = Directory::new();
+    run(async {
+        let cache = cache_at(directory.path(), &shared(), Arc::new(SystemClock)).await;
+        cache.aset("key", "text", Timeout::Forever).await.expect("it is taken");
+    });
+    let entry = directory.entry();
+    std::os::unix::fs::chown(&entry, Some(4_001), None).expect("root may");
+    let before = SystemClock.wall() - Duration::from_hours(1);
+    fs::File::open(&entry).and_then(|file| file.set_modified(before)).expect("root may");
+    output_of(start_without_powers("use", directory.path()));
+    let used = entry.metadata().and_then(|metadata| metadata.modified()).expect("it is there");
+    assert!(used > before + Duration::from_mins(59), "{used:?}");
 }
