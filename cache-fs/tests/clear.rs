@@ -8,7 +8,7 @@ use cache_fs::{FsSettings, FsStore};
 
 mod directory;
 
-use directory::{Directory, cache_of};
+use directory::{Directory, cache_of, with_keys};
 
 async fn cache(prefix: &str, directory: &Directory) -> Cache {
     cache_of(prefix, directory.path(), &FsSettings::default(), Arc::new(SystemClock)).await
@@ -109,4 +109,20 @@ async fn a_prefix_that_others_begin_with_takes_them_along() {
     // `a:1:1:key` is also the key `1:key` of the prefix `a`, as in every store.
     short.aclear().await.expect("it is cleared");
     assert_eq!((there(&short).await, there(&long).await), (0, 0));
+}
+
+/// A crash may leave an entry of two keys, in the place of the one that it is
+/// moved from.
+#[tokio::test]
+async fn what_a_crash_left_halfway_goes_by_its_former_key_too() {
+    let directory = Directory::new();
+    let (short, long) = (cache("a", &directory).await, cache("a:1", &directory).await);
+    // `a:1:1:key` is a key of both; the one that it was to be moved to is not.
+    short.aset("1:key", "text", Timeout::Forever).await.expect("it is taken");
+    let path = directory.entry();
+    let whole = fs::read(&path).expect("it is there");
+    fs::write(&path, with_keys(&whole, "a:2:1:key", "a:1:1:key")).expect("it can be written");
+    assert_eq!(short.aget::<String>("1:key").await.expect("it is read").as_deref(), Some("text"));
+    long.aclear().await.expect("it is cleared");
+    assert!(directory.entries().is_empty());
 }

@@ -77,6 +77,10 @@ async fn what_is_written_is_as_the_page_says() {
     let second = take_apart(&fs::read(directory.entry()).expect("it is there"));
     assert_eq!((second.expiry, &*second.value), (u64::MAX, &b"-7"[..]));
     assert_ne!(first.stamp, second.stamp, "each write has its own");
+
+    cache.aset("key", &1, Timeout::After(Duration::MAX)).await.expect("it is taken");
+    let third = take_apart(&fs::read(directory.entry()).expect("it is there"));
+    assert_eq!(third.expiry, u64::MAX - 1, "it ends some day");
 }
 
 #[tokio::test]

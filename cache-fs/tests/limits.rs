@@ -1,17 +1,23 @@
 //! What goes when there is too much, what goes when it has ended, and that a
 //! write does not pay for how much there is.
 
+use std::fs::{self, File};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
-use cache_core::{Cache, Clock as _, CodecChoice, Context, ErrorKind, Format, SystemClock, Timeout};
+use async_trait::async_trait;
+use cache_core::{
+    AsyncCache, Cache, Clock, CodecChoice, Context, ErrorKind, Format, SystemClock, Tick, Timeout,
+};
 use cache_fs::{Eviction, FsSettings, FsStore};
 use cache_testkit::ManualClock;
 
 mod directory;
+mod eventually;
 
-use directory::{Directory, cache_at, cache_of};
+use directory::{Directory, cache_at, cache_of, held, is_held};
+use eventually::eventually;
 
 const LIMIT: u64 = 300;
 
@@ -20,17 +26,6 @@ fn limited(eviction: Eviction) -> FsSettings {
     settings.max_entries = LIMIT;
     settings.eviction = eviction;
     settings
-}
-
-/// Waits until it is so: what is done behind callers' backs takes its time.
-async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    for _ in 0..1_000 {
-        if is_so().await {
-            return;
-        }
-        SystemClock.sleep_until(SystemClock.precise().after(Duration::from_millis(5))).await;
-    }
-    panic!("{what}: it has not come about");
 }
 
 async fn fill(cache: &Cache, names: std::ops::Range<u64>, timeout: Timeout) {
@@ -44,6 +39,16 @@ async fn fill(cache: &Cache, names: std::ops::Range<u64>, timeout: Timeout) {
 async fn a_third_is_gone(cache: &Cache) {
     eventually("a third is gone", async || cache.stats().evictions > 0).await;
     assert_eq!(cache.stats().evictions, (LIMIT + 1).div_ceil(3));
+}
+
+/// Some rounds of removing what has ended. The clock stands still in each: one
+/// that took long would put the next one off.
+async fn rounds(clock: &ManualClock) {
+    for _ in 0..3 {
+        eventually("a round is over", async || clock.sleepers() == 1).await;
+        clock.advance(Duration::from_mins(2));
+    }
+    eventually("a round is over", async || clock.sleepers() == 1).await;
 }
 
 /// Which of the names have an entry.
@@ -142,12 +147,8 @@ async fn what_has_ended_goes_before_what_has_not() {
     fill(&cache, 200..LIMIT, Timeout::After(Duration::from_secs(1))).await;
     clock.advance(Duration::from_secs(2));
     fill(&cache, LIMIT..LIMIT + 1, Timeout::Forever).await;
-    eventually("they are gone and counted", async || {
-        // The first sweep may have been under way: the next one then sees to the rest.
-        clock.advance(Duration::from_mins(2));
-        directory.entries().len() == 201 && cache.stats().expirations == 100
-    })
-    .await;
+    rounds(&clock).await;
+    assert_eq!((directory.entries().len(), cache.stats().expirations), (201, 100));
     assert_eq!(there(&cache, 0..200).await.len(), 200, "none of these had to go");
     assert_eq!(cache.stats().evictions, 0);
 }
@@ -180,6 +181,9 @@ async fn bytes_are_counted() {
         cache.aset("large", &vec![0_u8; 100_000], Timeout::Forever).await.expect_err("it cannot be kept");
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert!(error.to_string().contains("`max_bytes` is 100000"), "{error}");
+    let large = vec![0_u8; 100_000];
+    let error = cache.set_many([("large", &large)], Timeout::Forever).await;
+    assert_eq!(error.expect_err("nor among others").kind(), ErrorKind::TooLarge);
     assert!(bytes().await > 50_000, "nothing had to go for it");
 }
 
@@ -245,11 +249,8 @@ async fn what_has_ended_goes_unread() {
     let cache = directory.cache_with(&FsSettings::default(), Arc::<ManualClock>::clone(&clock)).await;
     fill(&cache, 0..20, Timeout::After(Duration::from_secs(1))).await;
     fill(&cache, 20..30, Timeout::Forever).await;
-    eventually("they are gone and counted", async || {
-        clock.advance(Duration::from_mins(2));
-        directory.entries().len() == 10 && cache.stats().expirations == 20
-    })
-    .await;
+    rounds(&clock).await;
+    assert_eq!((directory.entries().len(), cache.stats().expirations), (10, 20));
     assert_eq!(there(&cache, 20..30).await.len(), 10);
 }
 
@@ -262,6 +263,22 @@ async fn each_prefix_has_its_own_limit() {
     fill(&store, 0..LIMIT, Timeout::Forever).await;
     assert_eq!(store.stats().evictions, 0);
     assert_eq!(directory.entries().len() as u64, LIMIT + 100);
+}
+
+#[tokio::test]
+async fn room_is_made_under_each_prefix_of_a_store() {
+    let directory = Directory::new();
+    let context = Context::new("files");
+    let store = FsStore::open(directory.path(), &limited(Eviction::Oldest), &context).await;
+    let store: Arc<dyn AsyncCache> = Arc::new(store.expect("the directory is fine"));
+    for (number, prefix) in [(1, "a"), (2, "b"), (3, "c")] {
+        let cache = Cache::builder(Arc::clone(&store)).context(&context).key_prefix(prefix).build();
+        fill(&cache, 0..LIMIT + 1, Timeout::Forever).await;
+        eventually("a third is gone", async || cache.stats().evictions == number * (LIMIT + 1).div_ceil(3))
+            .await;
+        let left = number * (LIMIT + 1 - (LIMIT + 1).div_ceil(3));
+        assert_eq!((cache.stats().entries, directory.entries().len() as u64), (Some(left), left));
+    }
 }
 
 /// The count is told by files, so that whoever comes later knows it.
@@ -323,9 +340,172 @@ async fn a_shard_that_cannot_be_swept_keeps_nothing_in_the_others() {
     let kept = entries.iter().filter(|entry| entry.parent() == lock.parent()).count();
     std::fs::remove_file(&lock).expect("it is there");
     std::fs::create_dir(&lock).expect("it can be made");
-    eventually("the others are gone", async || {
-        clock.advance(Duration::from_mins(2));
-        directory.entries().len() == kept
-    })
-    .await;
+    rounds(&clock).await;
+    assert_eq!(directory.entries().len(), kept);
+}
+
+#[tokio::test]
+async fn as_much_as_may_be_there_is_taken_and_stays() {
+    let directory = Directory::new();
+    let clock = Arc::new(ManualClock::new());
+    // The key's text is `:1:key`, and two bytes say that four of text follow.
+    let length = 56 + 6 + 2 + 4;
+    let mut settings = FsSettings::default();
+    settings.max_bytes = Some(length - 1);
+    let smaller = directory.cache_with(&settings, Arc::new(SystemClock)).await;
+    let error = smaller.aset("key", "text", Timeout::Forever).await.expect_err("it is a byte too long");
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+
+    settings.max_bytes = Some(length);
+    let cache = directory.cache_with(&settings, Arc::<ManualClock>::clone(&clock)).await;
+    cache.aset("key", "text", Timeout::Forever).await.expect("there is room for it");
+    assert_eq!(directory.entry().metadata().expect("it is there").len(), length);
+    // Whoever makes room does so before the next round.
+    rounds(&clock).await;
+    assert!(cache.ahas_key("key").await.expect("it is answered"));
+    assert_eq!(cache.stats().evictions, 0);
+}
+
+#[tokio::test]
+async fn what_is_no_entry_goes_first() {
+    let directory = Directory::new();
+    let cache = directory.cache_with(&limited(Eviction::Oldest), Arc::new(SystemClock)).await;
+    fill(&cache, 0..LIMIT, Timeout::Forever).await;
+    let damaged = directory.entries().split_off(250);
+    for path in &damaged {
+        fs::write(path, "cut short").expect("it can be written");
+    }
+    fill(&cache, LIMIT..LIMIT + 1, Timeout::Forever).await;
+    a_third_is_gone(&cache).await;
+    assert_eq!(damaged.iter().filter(|path| path.exists()).count(), 0);
+}
+
+#[tokio::test]
+async fn the_last_use_is_told() {
+    let directory = Directory::new();
+    let clock = Arc::new(ManualClock::new());
+    let cache = directory.cache_with(&limited(Eviction::Lru), Arc::<ManualClock>::clone(&clock)).await;
+    fill(&cache, 0..1, Timeout::Forever).await;
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(cache.aget::<u64>("0").await.expect("it is read"), Some(0));
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(cache.get_many::<u64, _>(["0"]).await.expect("it is read").len(), 1);
+    cache.aclose().await.expect("it ends");
+    let used = directory.entry().metadata().expect("it is there").modified().expect("it is told");
+    assert_eq!(used, clock.wall());
+}
+
+/// Who has told of a use does not come back to it: somebody else may have told
+/// of a later one.
+#[tokio::test]
+async fn a_use_is_told_once() {
+    let directory = Directory::new();
+    let clock = Arc::new(ManualClock::new());
+    let first = directory.cache_with(&limited(Eviction::Lru), Arc::<ManualClock>::clone(&clock)).await;
+    fill(&first, 0..1, Timeout::Forever).await;
+    eventually("the keeper sleeps", async || clock.sleepers() == 1).await;
+    let tells = async || {
+        clock.advance(Duration::from_secs(11));
+        eventually("uses are told", async || clock.sleepers() == 1).await;
+        directory.entry().metadata().expect("it is there").modified().expect("it is told")
+    };
+    for _ in 0..2 {
+        clock.advance(Duration::from_secs(1));
+        let used = clock.wall();
+        assert_eq!(first.aget::<u64>("0").await.expect("it is read"), Some(0));
+        assert_eq!(tells().await, used);
+    }
+    let later = clock.wall();
+    File::open(directory.entry()).and_then(|file| file.set_modified(later)).expect("it is told");
+    assert_eq!(tells().await, later);
+}
+
+/// Another process makes room: nobody else does, also where there is far too
+/// much.
+#[tokio::test]
+async fn one_makes_room_for_all() {
+    let directory = Directory::new();
+    let cache = directory.cache_with(&limited(Eviction::Oldest), Arc::new(SystemClock)).await;
+    fill(&cache, 0..1, Timeout::Forever).await;
+    let guard = held(&directory.entry().ancestors().nth(2).expect("it is below").join(".cull"));
+    fill(&cache, 1..2 * LIMIT, Timeout::Forever).await;
+    assert_eq!((cache.stats().evictions, directory.entries().len() as u64), (0, 2 * LIMIT));
+    drop(guard);
+    fill(&cache, 0..1, Timeout::Forever).await;
+    eventually("there is room", async || directory.entries().len() as u64 <= LIMIT).await;
+}
+
+/// A clock on which something happens while room is made, once the first of two
+/// shards was looked at.
+struct Meanwhile {
+    guard: PathBuf,
+    asked: Mutex<usize>,
+    happens: Box<dyn Fn() + Send + Sync>,
+}
+
+impl std::fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Meanwhile(..)")
+    }
+}
+
+#[async_trait]
+impl Clock for Meanwhile {
+    fn now(&self) -> Tick {
+        SystemClock.now()
+    }
+
+    /// Asked once in each shard.
+    fn wall(&self) -> SystemTime {
+        if is_held(&self.guard) {
+            let mut asked = self.asked.lock().expect("nobody panics");
+            *asked += 1;
+            if *asked == 2 {
+                (self.happens)();
+            }
+        }
+        SystemClock.wall()
+    }
+
+    async fn sleep_until(&self, tick: Tick) {
+        SystemClock.sleep_until(tick).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_written_anew_meanwhile_does_not_go() {
+    let directory = Directory::new();
+    let other = directory.cache().await;
+    let mut entries = Vec::new();
+    for name in ["a", "b"] {
+        other.aset(name, "old", Timeout::Forever).await.expect("it is taken");
+        let entry = directory.entries().into_iter().find(|entry| !entries.contains(entry));
+        entries.push(entry.expect("it is new"));
+    }
+    let locks: Vec<_> = entries.iter().map(|entry| entry.with_file_name(".lock")).collect();
+    assert_ne!(locks[0], locks[1], "they are in two shards");
+    let guard = entries[0].ancestors().nth(2).expect("it is below").join(".cull");
+    let writer = other.clone();
+    let happens = move || {
+        let name = if is_held(&locks[0]) { "b" } else { "a" };
+        let writer = writer.clone();
+        let written = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("there is one");
+            runtime.block_on(async { writer.aset(name, "new", Timeout::Forever).await })
+        });
+        written.join().expect("it does not panic").expect("it is taken");
+    };
+    let mut settings = FsSettings::default();
+    settings.max_entries = 1;
+    settings.cull_frequency = 0;
+    let clock = Meanwhile { guard, asked: Mutex::new(0), happens: Box::new(happens) };
+    let cache = directory.cache_with(&settings, Arc::new(clock)).await;
+    cache.adelete("of nobody").await.expect("it is answered");
+    eventually("one is gone", async || cache.stats().evictions > 0).await;
+    assert_eq!(cache.stats().evictions, 1);
+    let mut left = Vec::new();
+    for name in ["a", "b"] {
+        left.extend(cache.aget::<String>(name).await.expect("it is read"));
+    }
+    assert_eq!(left, ["new"]);
 }

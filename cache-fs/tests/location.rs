@@ -2,13 +2,19 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
-use cache_core::{Backend as _, Cache, Context, Error, ErrorKind, Opened, Settings, Timeout};
+use cache_core::{
+    Backend as _, Cache, Clock as _, Context, Error, ErrorKind, Opened, SettingValue, Settings, Timeout,
+};
 use cache_fs::{FsBackend, FsSettings, FsStore, Sharing};
+use cache_testkit::ManualClock;
 
 mod directory;
+mod eventually;
 
 use directory::Directory;
+use eventually::eventually;
 
 async fn refused(location: &Path) -> Error {
     let outcome = FsStore::open(location, &FsSettings::default(), &Context::new("pages")).await;
@@ -73,6 +79,9 @@ async fn what_is_made_is_the_users_own() {
             FsStore::open(&location, &settings, &Context::new("pages")).await.expect("it can be made");
         let cache = Cache::new(store);
         cache.aset("key", "text", Timeout::Forever).await.expect("it is taken");
+        let told = location.join(".sweep");
+        let is_swept = async || told.metadata().is_ok_and(|told| told.len() == 8);
+        eventually("the first round is over", is_swept).await;
         let mut paths = vec![directory.path().join("several")];
         while let Some(path) = paths.pop() {
             let metadata = fs::metadata(&path).expect("it is there");
@@ -101,4 +110,36 @@ async fn one_directory_is_one_place() {
     let Opened::Remote { replicas, .. } = opened else { panic!("its layers are put around it") };
     assert!(replicas.is_empty());
     assert_eq!(plain, place(&directory.path().join("cache/../cache")));
+}
+
+#[tokio::test]
+async fn what_a_configuration_says_is_done() {
+    let directory = Directory::new();
+    let clock = Arc::new(ManualClock::new());
+    let context = Context::new("pages").with_clock(Arc::<ManualClock>::clone(&clock));
+    let settings = Settings::new(vec![directory.path().to_string_lossy().into_owned()])
+        .with("max_entries", SettingValue::Integer(2))
+        .with("max_bytes", SettingValue::Integer(1_000))
+        .with("cull_frequency", SettingValue::Integer(0))
+        .with("eviction", SettingValue::Text("lru".to_owned()))
+        .with("fsync", SettingValue::Text("data".to_owned()))
+        .with("sharing", SettingValue::Text("group".to_owned()));
+    let opened = FsBackend.open(settings, &context).await.expect("the directory is fine");
+    let Opened::Remote { leader, .. } = opened else { panic!("its layers are put around it") };
+    let cache = Cache::builder(Arc::clone(&leader)).context(&context).build();
+
+    cache.aset("key", "text", Timeout::Forever).await.expect("it is taken");
+    let metadata = directory.entry().metadata().expect("it is there");
+    #[cfg(unix)]
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777, 0o660);
+    // It tells when it was used last.
+    assert_eq!(metadata.modified().expect("it is told"), clock.wall());
+
+    let error = cache.aset("key", &"x".repeat(1_000), Timeout::Forever).await;
+    assert_eq!(error.expect_err("it is too long").kind(), ErrorKind::TooLarge);
+
+    for name in ["key", "another", "a third"] {
+        cache.aset(name, "text", Timeout::Forever).await.expect("it is taken");
+    }
+    eventually("all are gone", async || cache.stats().evictions == 3).await;
 }

@@ -2,17 +2,23 @@
 //! was acknowledged later, and one that was not begun is not done.
 
 use std::future::Future;
-use std::pin::pin;
+use std::path::PathBuf;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as Poller, Poll, Waker};
+use std::time::SystemTime;
 
-use cache_core::{Cache, ErrorKind, SystemClock, Timeout};
-use cache_fs::FsSettings;
+use async_trait::async_trait;
+use cache_core::{Cache, Clock, Context, ErrorKind, SystemClock, Tick, Timeout};
+use cache_fs::{FsSettings, FsStore};
 
 mod directory;
+mod eventually;
 mod scale;
 
-use directory::{Directory, cache_of};
+use directory::{Directory, cache_of, held};
+use eventually::eventually;
 use scale::scaled;
 
 async fn cache(directory: &Directory) -> Cache {
@@ -116,4 +122,187 @@ fn a_runtime_that_ends_leaves_others_their_turn() {
             }
         });
     }
+}
+
+/// Polls it once, and keeps it.
+fn begun<F: Future>(work: F) -> Pin<Box<F>> {
+    let mut work = Box::pin(work);
+    let begun = work.as_mut().poll(&mut Poller::from_waker(Waker::noop()));
+    assert!(begun.is_pending(), "somebody has the lock");
+    work
+}
+
+/// The locks of the shards that these versions of a key are in.
+async fn locks_of(directory: &Directory, cache: &Cache, versions: std::ops::Range<u64>) -> Vec<PathBuf> {
+    let mut locks = Vec::new();
+    for version in versions {
+        let cache = cache.at_version(version);
+        cache.aset("key", "text", Timeout::Forever).await.expect("it is taken");
+        locks.push(directory.entry().with_file_name(".lock"));
+        assert!(cache.adelete("key").await.expect("it is removed"));
+    }
+    locks
+}
+
+/// What could be done at once has been.
+async fn for_a_while(cache: &Cache) {
+    for _ in 0..600 {
+        cache.aping().await.expect("it is answered");
+    }
+}
+
+#[tokio::test]
+async fn what_was_dropped_before_its_turn_is_not_done() {
+    let directory = Directory::new();
+    let cache = cache(&directory).await;
+    let locks = locks_of(&directory, &cache, 1..2).await;
+    let lock = held(&locks[0]);
+    // All versions of a key have their turns one after the other.
+    let first = begun(cache.aset("key", "first", Timeout::Forever));
+    drop(begun(cache.at_version(2).aset("key", "dropped", Timeout::Forever)));
+    drop(lock);
+    first.await.expect("it is taken");
+    cache.at_version(3).aset("key", "last", Timeout::Forever).await.expect("it is taken");
+    assert!(!cache.at_version(2).ahas_key("key").await.expect("it is answered"));
+}
+
+#[tokio::test]
+async fn a_clear_comes_after_what_was_begun_before_it() {
+    let directory = Directory::new();
+    let cache = cache(&directory).await;
+    let locks = locks_of(&directory, &cache, 0..2).await;
+    // A clear comes by the smaller one first.
+    let (earlier, later) = if locks[0] < locks[1] { (0, 1) } else { (1, 0) };
+    let lock = held(&locks[later]);
+    let versions = [cache.at_version(0), cache.at_version(1)];
+    let waits = begun(versions[later].aset("key", "text", Timeout::Forever));
+    let behind = begun(versions[earlier].aset("key", "text", Timeout::Forever));
+    let clear = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.aclear().await }
+    });
+    for_a_while(&cache).await;
+    drop(lock);
+    waits.await.expect("it is taken");
+    behind.await.expect("it is taken");
+    clear.await.expect("it does not panic").expect("it is cleared");
+    assert!(directory.entries().is_empty());
+}
+
+/// Also where a function of the program's own makes the text.
+#[tokio::test]
+async fn a_move_and_what_follows_keep_their_order() {
+    for is_custom in [false, true] {
+        let directory = Directory::new();
+        let store = FsStore::open(directory.path(), &FsSettings::default(), &Context::new("files")).await;
+        let mut builder = Cache::builder(Arc::new(store.expect("the directory is fine"))).key_prefix("own");
+        if is_custom {
+            builder = builder.key_function(Arc::new(|key, _, version| format!("{key}/{version}")));
+        }
+        let cache = builder.build();
+        // Several, since two of them may share a lane by chance.
+        for version in 0..5 {
+            let (from, to) = (cache.at_version(version), cache.at_version(version + 1));
+            from.aset("key", "moved", Timeout::Forever).await.expect("it is taken");
+            let lock = held(&directory.entry().with_file_name(".lock"));
+            let moved = begun(from.aincr_version("key", 1));
+            let mut follows = Box::pin(to.aset("key", "later", Timeout::Forever));
+            let _ = follows.as_mut().poll(&mut Poller::from_waker(Waker::noop()));
+            for_a_while(&cache).await;
+            drop(lock);
+            moved.await.expect("it is there");
+            follows.await.expect("it is taken");
+            assert_eq!(to.aget::<String>("key").await.expect("it is read").as_deref(), Some("later"));
+            assert!(to.adelete("key").await.expect("it is removed"));
+        }
+    }
+}
+
+/// A clock that panics when it is next asked.
+#[derive(Debug, Default)]
+struct Panics(AtomicBool);
+
+#[async_trait]
+impl Clock for Panics {
+    fn now(&self) -> Tick {
+        SystemClock.now()
+    }
+
+    fn wall(&self) -> SystemTime {
+        assert!(!self.0.swap(false, Ordering::SeqCst), "it is meant to panic");
+        SystemClock.wall()
+    }
+
+    async fn sleep_until(&self, tick: Tick) {
+        SystemClock.sleep_until(tick).await;
+    }
+}
+
+#[tokio::test]
+async fn a_panic_takes_nobody_elses_turn() {
+    let directory = Directory::new();
+    let clock = Arc::new(Panics::default());
+    let cache =
+        cache_of("order", directory.path(), &FsSettings::default(), Arc::<Panics>::clone(&clock)).await;
+    // The first round asks for the time too.
+    eventually("it is over", async || directory.is_swept()).await;
+    let locks = locks_of(&directory, &cache, 1..2).await;
+    let lock = held(&locks[0]);
+    let panics = begun(cache.aset("key", "text", Timeout::Forever));
+    let behind = cache.at_version(2);
+    let behind = begun(behind.aset("key", "text", Timeout::Forever));
+    clock.0.store(true, Ordering::SeqCst);
+    drop(lock);
+    assert_eq!(panics.await.expect_err("it was not done").kind(), ErrorKind::Closed);
+    behind.await.expect("it is taken");
+    assert!(!cache.ahas_key("key").await.expect("it is answered"));
+    cache.aset("key", "text", Timeout::Forever).await.expect("it is taken");
+}
+
+/// What cannot be done is told, and the next one has its turn.
+#[tokio::test]
+async fn a_write_of_a_runtime_that_has_ended_is_told() {
+    let directory = Directory::new();
+    let cache = cache(&directory).await;
+    let ended = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build();
+    let ended = ended.expect("there are threads");
+    let handle = ended.handle().clone();
+    ended.shutdown_background();
+    let mut write = Box::pin(cache.aset("key", "text", Timeout::Forever));
+    let outcome = {
+        let _runtime = handle.enter();
+        write.as_mut().poll(&mut Poller::from_waker(Waker::noop()))
+    };
+    let outcome = match outcome {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => write.await,
+    };
+    assert_eq!(outcome.expect_err("it was not done").kind(), ErrorKind::Closed);
+    cache.aset("key", "text", Timeout::Forever).await.expect("it is taken");
+}
+
+/// A lock that somebody removes while it is waited for locks nothing any more.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_lock_that_is_removed_is_made_again() {
+    let directory = Directory::new();
+    let cache = cache(&directory).await;
+    cache.aset("key", "text", Timeout::Forever).await.expect("it is taken");
+    // The first round waits for locks too.
+    eventually("it is over", async || directory.is_swept()).await;
+    let path = directory.entry().with_file_name(".lock");
+    let lock = held(&path);
+    let opened = || {
+        let files = std::fs::read_dir("/proc/self/fd").expect("it is a directory").flatten();
+        files.filter(|file| std::fs::read_link(file.path()).is_ok_and(|to| to == path)).count()
+    };
+    let waits = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.aset("key", "another", Timeout::Forever).await }
+    });
+    eventually("it is waited for", async || opened() == 2).await;
+    std::fs::remove_file(&path).expect("it is there");
+    drop(lock);
+    waits.await.expect("it does not panic").expect("it is taken");
+    assert!(path.exists());
 }

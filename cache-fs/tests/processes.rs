@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         trial("readers_see_no_torn_value", readers_see_no_torn_value),
         trial("what_is_killed_leaves_whole_entries", what_is_killed_leaves_whole_entries),
         trial("a_full_disk_loses_nothing", a_full_disk_loses_nothing),
+        trial("a_disk_that_is_not_written_to_is_told", a_disk_that_is_not_written_to_is_told),
         trial("too_many_open_files_are_told", too_many_open_files_are_told),
         trial("short_lived_writers_keep_the_limit", short_lived_writers_keep_the_limit),
         trial("a_move_waits_for_no_other", a_move_waits_for_no_other),
@@ -74,6 +75,7 @@ async fn play(role: &str, directory: &Path, size: usize) {
         },
         "write_until_killed" => write_until_killed(&cache, size).await,
         "fill" => fill(&cache, directory).await,
+        "only_read" => only_read(&cache, directory).await,
         "exhaust" => exhaust(&cache).await,
         "write_one" => write_one(directory, size).await,
         "move" => shift(&cache, size).await,
@@ -276,8 +278,14 @@ async fn fill(cache: &Cache, directory: &Path) {
         assert_eq!(value, Some(vec![7; 20_000]), "{number}");
     }
     assert!(files_below(directory).iter().all(|path| !is_leftover(path)), "nothing lies about");
-    // A store can be opened on a full disk, and space comes back.
+    // A store can be opened on a full disk, also if no file fits any more, and space comes back.
+    let taken: Vec<_> = (0..3_000).map(|number| directory.join(format!("taken-{number}"))).collect();
+    let is_full = taken.iter().any(|path| fs::File::create(path).is_err());
+    assert!(is_full, "there are no 3,000 files");
     let other = cache_at(directory, &FsSettings::default(), Arc::new(SystemClock)).await;
+    for path in taken {
+        let _ = fs::remove_file(path);
+    }
     assert!(other.adelete("key-0").await.expect("it is removed"));
     other.aclear().await.expect("it is cleared");
     cache.aset("kept", &large, Timeout::Forever).await.expect("there is room again");
@@ -286,13 +294,47 @@ async fn fill(cache: &Cache, directory: &Path) {
 
 fn a_full_disk_loses_nothing() {
     let directory = Directory::new();
+    let written = output_of(on_a_small_disk("fill", directory.path()));
+    eprintln!("a disk of 2 MiB was full after {written} values of 20 kB");
+}
+
+/// On a disk that may only be read from now on.
+async fn only_read(cache: &Cache, directory: &Path) {
+    cache.aset("kept", "the old value", Timeout::Forever).await.expect("there is room");
+    // It is refused while something is written behind the callers' backs.
+    let mut attempts = 0..1_000;
+    let is_mounted = attempts.any(|_| {
+        let mut command = Command::new("mount");
+        command.args(["-o", "remount,ro"]).arg(directory).stderr(Stdio::null());
+        command.status().expect("`mount` is there").success()
+    });
+    assert!(is_mounted);
+    let outcomes = [
+        cache.aset("kept", "another", Timeout::Forever).await,
+        cache.aset("new", "text", Timeout::Forever).await,
+        cache.adelete("kept").await.map(drop),
+        cache.aclear().await,
+    ];
+    for outcome in outcomes {
+        let error = outcome.expect_err("it is not written to");
+        assert_eq!(error.kind(), ErrorKind::ReadOnly, "{error}");
+    }
+    assert_eq!(cache.aget::<String>("kept").await.expect("it is read").as_deref(), Some("the old value"));
+}
+
+fn a_disk_that_is_not_written_to_is_told() {
+    let directory = Directory::new();
+    output_of(on_a_small_disk("only_read", directory.path()));
+}
+
+/// A process whose directory is a disk of its own.
+fn on_a_small_disk(role: &str, directory: &Path) -> Child {
     let program = env::current_exe().expect("this program has a path");
     let script = "mount -t tmpfs -o size=2m,nr_inodes=2000 none \"$1\" && exec \"$2\" \"$1\"";
     let mut command = Command::new("unshare");
     command.args(["--map-root-user", "--user", "--mount", "sh", "-c", script, "sh"]);
-    command.arg(directory.path()).arg(program).env(ROLE, "fill").stdout(Stdio::piped());
-    let written = output_of(command.spawn().expect("`unshare` of util-linux is there"));
-    eprintln!("a disk of 2 MiB was full after {written} values of 20 kB");
+    command.arg(directory).arg(program).env(ROLE, role).stdout(Stdio::piped());
+    command.spawn().expect("`unshare` of util-linux is there")
 }
 
 /// With few files that may be open.

@@ -2,13 +2,14 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cache_core::{Cache, Clock, Context, SystemClock};
 use cache_fs::{FsSettings, FsStore};
 use tempfile::TempDir;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// A directory that is removed with all that is in it.
 pub(crate) struct Directory(TempDir);
@@ -40,6 +41,11 @@ impl Directory {
         files_below(self.path()).into_iter().filter(is_entry).collect()
     }
 
+    /// Whether a round of removing what has ended is over, as the file says.
+    pub(crate) fn is_swept(&self) -> bool {
+        self.path().join(".sweep").metadata().is_ok_and(|told| told.len() == 8)
+    }
+
     /// The file of the only entry.
     pub(crate) fn entry(&self) -> PathBuf {
         let entries = self.entries();
@@ -63,6 +69,38 @@ pub(crate) async fn cache_of(
     let context = Context::new("files").with_clock(clock);
     let store = FsStore::open(path, settings, &context).await.expect("the directory is fine");
     Cache::builder(Arc::new(store)).context(&context).key_prefix(prefix).build()
+}
+
+/// A file that is locked, as by another process, until it is dropped.
+pub(crate) fn held(path: &Path) -> File {
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+    let file = file.expect("it can be opened");
+    file.lock().expect("it can be locked");
+    file
+}
+
+/// The file of an entry as it would be with other keys: one that it has now, and
+/// one that it had before.
+pub(crate) fn with_keys(file: &[u8], key: &str, former: &str) -> Vec<u8> {
+    let length = |at: usize| {
+        let bytes = file[at..at + 4].try_into().expect("four bytes");
+        usize::try_from(u32::from_le_bytes(bytes)).expect("it is short")
+    };
+    let value = &file[56 + length(40) + length(44)..];
+    let mut other = file[..40].to_vec();
+    for key in [key, former] {
+        other.extend(u32::try_from(key.len()).expect("it is short").to_le_bytes());
+    }
+    other.extend((value.len() as u64).to_le_bytes());
+    other.extend([key.as_bytes(), former.as_bytes(), value].concat());
+    let checksum = xxh3_64(&other[16..]);
+    other[8..16].copy_from_slice(&checksum.to_le_bytes());
+    other
+}
+
+/// Whether anybody has the lock of a file that is there.
+pub(crate) fn is_held(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| file.try_lock().is_err())
 }
 
 /// All files, and what is none and no directory either.
