@@ -38,6 +38,7 @@ struct Worker {
     lane: Arc<Lane>,
     runtime: runtime::Id,
     tasks: TaskTracker,
+    is_begun: bool,
     is_done: bool,
 }
 
@@ -100,11 +101,13 @@ impl Worker {
     /// The queue is marked as worked. No lock is held: a runtime that has been
     /// shut down drops the worker at once.
     fn start(lane: Arc<Lane>, runtime: &Handle, tasks: &TaskTracker) {
-        let worker = Self { lane, runtime: runtime.id(), tasks: tasks.clone(), is_done: false };
+        let worker =
+            Self { lane, runtime: runtime.id(), tasks: tasks.clone(), is_begun: false, is_done: false };
         tasks.spawn_blocking_on(move || worker.work(), runtime);
     }
 
     fn work(mut self) {
+        self.is_begun = true;
         while let Some(job) = self.lane.next() {
             (job.work)();
         }
@@ -117,7 +120,8 @@ impl Drop for Worker {
         if self.is_done {
             return;
         }
-        let is_panic = std::thread::panicking();
+        // One that was never begun may be dropped while another panics.
+        let is_panic = self.is_begun && std::thread::panicking();
         let (abandoned, next) = {
             let mut queue = self.lane.queue();
             let jobs = std::mem::take(&mut queue.jobs);

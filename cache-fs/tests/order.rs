@@ -306,3 +306,30 @@ async fn a_lock_that_is_removed_is_made_again() {
     waits.await.expect("it does not panic").expect("it is taken");
     assert!(path.exists());
 }
+
+/// Nor what a runtime that has ended left behind the panic.
+#[tokio::test]
+async fn a_panic_before_a_write_that_is_lost() {
+    let directory = Directory::new();
+    let clock = Arc::new(Panics::default());
+    let cache =
+        cache_of("order", directory.path(), &FsSettings::default(), Arc::<Panics>::clone(&clock)).await;
+    eventually("it is over", async || directory.is_swept()).await;
+    let locks = locks_of(&directory, &cache, 1..2).await;
+    let lock = held(&locks[0]);
+    let panics = begun(cache.aset("key", "text", Timeout::Forever));
+    let ending = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build();
+    let ending = ending.expect("there are threads");
+    let versions = [cache.at_version(2), cache.at_version(3)];
+    let lost = {
+        let _runtime = ending.enter();
+        begun(versions[0].aset("key", "text", Timeout::Forever))
+    };
+    ending.shutdown_background();
+    let behind = begun(versions[1].aset("key", "text", Timeout::Forever));
+    clock.0.store(true, Ordering::SeqCst);
+    drop(lock);
+    assert_eq!(panics.await.expect_err("it was not done").kind(), ErrorKind::Closed);
+    assert_eq!(lost.await.expect_err("it was not done").kind(), ErrorKind::Closed);
+    behind.await.expect("it is taken");
+}
