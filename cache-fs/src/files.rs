@@ -1,6 +1,7 @@
 //! The operations on files. All of it blocks, and is called from threads that
 //! may be blocked.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -81,7 +82,7 @@ impl Files {
     }
 
     pub(crate) fn set(&self, target: &Target, value: &[u8], life: Life, when: &When) -> Result<Done<bool>> {
-        self.write(target, |shard, path| {
+        let write = |shard: &mut Shard<'_>, path: &Path| {
             let is_met = match when {
                 When::Always => true,
                 When::Absent => self.entry(path, target)?.is_none(),
@@ -92,7 +93,11 @@ impl Files {
                 self.put(shard, path, &target.key, value, life)?;
             }
             Ok(is_met)
-        })
+        };
+        match when {
+            When::Always | When::Absent => self.write(target, write),
+            When::Present | When::Unchanged(_) => self.change(target, false, write),
+        }
     }
 
     pub(crate) fn touch(&self, target: &Target, life: Life) -> Result<Done<bool>> {
@@ -135,10 +140,14 @@ impl Files {
     }
 
     /// Moves the entry, with what is left of its life, by one rename. Of the two
-    /// shards the one of the smaller path is locked first.
-    pub(crate) fn rename(&self, from: &Target, to: &Target) -> Result<[Done<bool>; 2]> {
+    /// shards the one of the smaller path is locked first, and none where there is
+    /// nothing to move.
+    pub(crate) fn rename(&self, from: &Target, to: &Target) -> Result<Option<[Done<bool>; 2]>> {
         let at = |target: &Target| (target.shard_path(&self.location), target.place.path(&self.location));
         let ((from_shard, from_path), (to_shard, to_path)) = (at(from), at(to));
+        if fs::exists(&from_path).is_ok_and(|is_there| !is_there) {
+            return Ok(None);
+        }
         let lock = |path| self.lock(path, from.until);
         let (mut source, mut goal) = match from_shard.cmp(&to_shard) {
             std::cmp::Ordering::Less => {
@@ -164,7 +173,7 @@ impl Files {
             source.give(&from_path, goal.as_mut(), &to_path).map_err(|error| failed("moved", error))?;
         }
         let goal = goal.as_ref().unwrap_or(&source);
-        Ok([from.done(is_there, source.snapshot()), to.done(is_there, goal.snapshot())])
+        Ok(Some([from.done(is_there, source.snapshot()), to.done(is_there, goal.snapshot())]))
     }
 
     /// Until when a write that comes now waits for a lock.

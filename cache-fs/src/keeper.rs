@@ -4,7 +4,7 @@
 use std::io::{Read as _, Seek as _, Write as _};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cache_core::{Clock, Counter, Result};
 use tokio::runtime::Handle;
@@ -33,8 +33,14 @@ const SWEEP_SHARE: u32 = 50;
 /// How often uses are told to the files.
 const FLUSH_EVERY: Duration = Duration::from_secs(10);
 
-/// The file that who sweeps has locked; in it, when the last round ended.
+/// The file that who sweeps has locked; in it, since when there is nothing to
+/// sweep, in seconds.
 const GUARD: &str = ".sweep";
+
+/// How long after its beginning a round is followed by the next.
+fn next_sweep_after(took: Duration) -> Duration {
+    SWEEP_EVERY.max(took.saturating_mul(SWEEP_SHARE))
+}
 
 /// Sees to it that the store has a keeper, on the runtime of whoever asks. One
 /// that ended with its runtime is replaced.
@@ -77,7 +83,7 @@ impl Keeper {
                     None => None,
                 };
                 let took = self.clock.precise().since(began);
-                sweep = began.after(SWEEP_EVERY.max(took.saturating_mul(SWEEP_SHARE)));
+                sweep = began.after(next_sweep_after(took));
                 outcome
             } else {
                 let outcome = self.flush().await;
@@ -121,6 +127,7 @@ impl Keeper {
 
     /// One round through all shards of all prefixes.
     async fn sweep(&self) -> Option<Result<()>> {
+        let (began, began_at) = (self.clock.precise(), self.clock.wall());
         let (tasks, round) = {
             let inner = self.inner.upgrade()?;
             let tasks = inner.tasks.clone();
@@ -142,9 +149,12 @@ impl Keeper {
                 }
             }
         }
-        let inner = self.inner.upgrade()?;
+        // A short round is told by its beginning, so that who has swept sweeps again
+        // in time; after a long one others wait as well.
+        let took = self.clock.precise().since(began);
+        let told = began_at + took.min(next_sweep_after(took).saturating_sub(SWEEP_EVERY));
         let end = move || {
-            inner.end_sweep(guard);
+            end_sweep(guard, told);
             Ok(())
         };
         Some(swept.and(hop(&tasks, end).await))
@@ -167,18 +177,13 @@ impl Inner {
         let Some(mut guard) = Guard::try_take(&path, self.files.access)? else { return Ok(None) };
         let mut told = [0; 8];
         let last = guard.0.read_exact(&mut told).map_or(0, |()| u64::from_le_bytes(told));
+        let now = seconds_of(self.files.clock.wall());
         // A clock that was set back makes nobody wait for long.
-        let is_fresh = self.seconds().checked_sub(last).is_some_and(|age| age < SWEEP_EVERY.as_secs());
+        let is_fresh = now.checked_sub(last).is_some_and(|age| age < SWEEP_EVERY.as_secs());
         if is_fresh {
             return Ok(None);
         }
         Ok(self.files.prefixes().ok().map(|prefixes| (guard, prefixes)))
-    }
-
-    fn end_sweep(&self, mut guard: Guard) {
-        let told = self.seconds().to_le_bytes();
-        // If it cannot be told, another process sweeps too.
-        let _ = guard.0.rewind().and_then(|()| guard.0.write_all(&told));
     }
 
     fn sweep(&self, prefix: PrefixId, shard: usize) -> Result<()> {
@@ -187,8 +192,14 @@ impl Inner {
         self.totals.note_if_known(prefix, shard, swept.snapshot);
         swept.outcome
     }
+}
 
-    fn seconds(&self) -> u64 {
-        self.files.clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-    }
+/// If it cannot be told, another process sweeps too.
+fn end_sweep(mut guard: Guard, told: SystemTime) {
+    let told = seconds_of(told).to_le_bytes();
+    let _ = guard.0.rewind().and_then(|()| guard.0.write_all(&told));
+}
+
+fn seconds_of(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

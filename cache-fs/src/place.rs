@@ -199,7 +199,7 @@ mod tests {
             vec![("1", 1, "x"), ("1", 2, "x")],
         ] {
             let lane = |(prefix, version, name): &(&str, u64, &str)| {
-                lane_of(&Key::new(&KeySpace::new(*prefix, *version), name), LANES)
+                lane_of(&Key::new(&KeySpace::new(prefix, *version), name), LANES)
             };
             assert!(readings.iter().all(|reading| lane(reading) == lane(&readings[0])), "{readings:?}");
         }

@@ -297,7 +297,7 @@ impl AsyncCache for FsStore {
     async fn amove(&self, from: &Key<'_>, to: &Key<'_>) -> Result<bool> {
         let (source, goal) = (self.to_write(from), self.to_write(to));
         let work = move |inner: &Inner| {
-            let [source, goal] = inner.files.rename(&source, &goal)?;
+            let Some([source, goal]) = inner.files.rename(&source, &goal)? else { return Ok(false) };
             inner.settle(source);
             Ok(inner.settle(goal))
         };

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use foldhash::fast::RandomState;
 
@@ -55,7 +55,9 @@ impl Uses {
             let noted = std::mem::take(&mut *stripe.lock().unwrap_or_else(PoisonError::into_inner));
             for noted in noted.into_values() {
                 let time = UNIX_EPOCH + Duration::from_micros(noted.at.as_micros());
-                if let Ok(file) = open(&noted.place.path(location)) {
+                if let Ok(file) = open(&noted.place.path(location))
+                    && is_before(&file, time)
+                {
                     let _ = file.set_modified(time).or_else(|_| touch(&file));
                 }
             }
@@ -66,6 +68,11 @@ impl Uses {
         let number = usize::try_from(stamp % STRIPES as u64).unwrap_or(0);
         self.stripes[number].lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Another process may have told a later use.
+fn is_before(file: &File, time: SystemTime) -> bool {
+    file.metadata().and_then(|metadata| metadata.modified()).is_ok_and(|told| told < time)
 }
 
 /// Used just now. Any other time can only be told by the owner, who may be

@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use cache_core::{Cache, ClearScope, Context, SystemClock, Timeout};
+use cache_core::{Cache, ClearScope, Context, ErrorKind, SystemClock, Timeout};
 use cache_fs::{FsSettings, FsStore};
 
 mod directory;
@@ -71,6 +71,7 @@ async fn nothing_is_made_for_what_is_not_there() {
     let cache = cache("a", &directory).await;
     assert!(!cache.adelete("key").await.expect("it is answered"));
     assert!(!cache.atouch("key", Timeout::Forever).await.expect("it is answered"));
+    assert_eq!(cache.aincr_version("key", 1).await.expect_err("it is missing").kind(), ErrorKind::NotFound);
     cache.aincr("key", 1).await.expect_err("it is missing");
     cache.delete_many(["key", "other"]).await.expect("they are not there");
     cache.aclear().await.expect("there is nothing");

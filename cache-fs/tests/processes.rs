@@ -459,7 +459,7 @@ async fn fill_beside_unreadable(directory: &Path) {
     let is_entry = |path: &PathBuf| path.file_name().is_some_and(|name| name.len() == 40);
     let entries = || files_below(directory).into_iter().filter(is_entry).collect::<Vec<_>>();
     for entry in entries() {
-        fs::set_permissions(entry, fs::Permissions::from_mode(0)).expect("it is ours");
+        fs::set_permissions(entry, fs::Permissions::from_mode(0o000)).expect("it is ours");
     }
     cache.aget::<String>("unreadable").await.expect_err("it may not be read");
     for name in 0..500 {

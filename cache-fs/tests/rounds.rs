@@ -154,11 +154,12 @@ async fn what_ended_under_other_prefixes_is_removed_too() {
     assert_eq!(directory.entries().len(), 5);
 }
 
-/// A clock that goes on by a second each time it is asked in a round.
+/// A clock that goes on by so much each time it is asked in a round.
 #[derive(Debug)]
 struct Slow {
     clock: Arc<ManualClock>,
     guard: PathBuf,
+    step: Duration,
 }
 
 #[async_trait]
@@ -168,15 +169,33 @@ impl Clock for Slow {
     }
 
     fn wall(&self) -> SystemTime {
+        let time = self.clock.wall();
         if is_held(&self.guard) {
-            self.clock.advance(Duration::from_secs(1));
+            self.clock.advance(self.step);
         }
-        self.clock.wall()
+        time
     }
 
     async fn sleep_until(&self, tick: Tick) {
         self.clock.sleep_until(tick).await;
     }
+}
+
+/// Its own last round is no reason to leave one out.
+#[tokio::test]
+async fn each_minute_has_its_round() {
+    let directory = Directory::new();
+    let clock = Arc::new(ManualClock::new());
+    let guard = directory.path().join(".sweep");
+    let slow = Slow { clock: Arc::clone(&clock), guard, step: Duration::from_millis(1_100) };
+    let began = clock.precise();
+    let _cache = directory.cache_with(&FsSettings::default(), Arc::new(slow)).await;
+    is_over(&clock).await;
+    let first = told(&directory);
+    assert!(first.is_some() && clock.precise() > began, "it took its time");
+    clock.advance(ROUND - clock.precise().since(began));
+    is_over(&clock).await;
+    assert_eq!(told(&directory), first.map(|first| first + ROUND.as_secs()));
 }
 
 #[tokio::test]
@@ -190,7 +209,8 @@ async fn rounds_take_a_small_part_of_the_time() {
     eventually("it is over", async || directory.is_swept()).await;
     drop(earlier);
     let clock = Arc::new(ManualClock::new());
-    let slow = Slow { clock: Arc::clone(&clock), guard: directory.path().join(".sweep") };
+    let guard = directory.path().join(".sweep");
+    let slow = Slow { clock: Arc::clone(&clock), guard, step: Duration::from_secs(1) };
     let _cache = directory.cache_with(&FsSettings::default(), Arc::new(slow)).await;
     is_over(&clock).await;
     let first = told(&directory);

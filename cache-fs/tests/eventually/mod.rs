@@ -6,7 +6,7 @@ use cache_core::{Clock as _, SystemClock};
 
 /// Waits until it is so: what is done behind callers' backs takes its time.
 pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    for _ in 0..1_000 {
+    for _ in 0..4_000 {
         if is_so().await {
             return;
         }
