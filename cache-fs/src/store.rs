@@ -42,7 +42,8 @@ use crate::uses::Uses;
 ///
 /// Beside those of every store: [`Full`](ErrorKind::Full) on a full disk,
 /// [`ReadOnly`](ErrorKind::ReadOnly) on one that is not written to,
-/// [`Overloaded`](ErrorKind::Overloaded) with too many open files,
+/// [`Overloaded`](ErrorKind::Overloaded) with too many open files, or if
+/// somebody else keeps the lock of the entry's directory,
 /// [`TooLarge`](ErrorKind::TooLarge) beyond `max_bytes`,
 /// [`Server`](ErrorKind::Server) for whatever else the system refuses. The old
 /// value then stays readable.

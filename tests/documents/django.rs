@@ -9,8 +9,8 @@ use crate::table::table;
 
 const INTRODUCTION: &str = r#"# Django's settings
 
-`CACHES` of a Django project loads as it stands, where its aliases are in local memory, in Redis (by Django's own
-backend or by django-redis), or dummies. Those in memcached, a database or files are [not supported
+`CACHES` of a Django project loads as it stands, where its aliases are in local memory, in files, in Redis (by Django's
+own backend or by django-redis), or dummies. Those in memcached or a database are [not supported
 yet](#not-supported-yet); the environment can put one that is in their place.
 
 ```console
