@@ -68,6 +68,16 @@ impl Tick {
     }
 }
 
+impl SystemClock {
+    /// Blocks this thread for so long, which therefore must be one that may be:
+    /// between two looks at what the system tells in no other way, as whether a
+    /// file is locked. No test can set this time, so nothing else is to wait so.
+    pub fn block(self, duration: Duration) {
+        #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+        std::thread::sleep(duration);
+    }
+}
+
 #[async_trait]
 impl Clock for SystemClock {
     fn now(&self) -> Tick {

@@ -4,7 +4,7 @@ use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use cache_core::{Clock, Tick};
+use cache_core::{Clock, SystemClock, Tick};
 
 /// Until when whoever wants a lock waits for it. A process that was stopped
 /// while it held one keeps it for as long as it stands, and would keep threads
@@ -26,11 +26,7 @@ impl Patience<'_> {
             match file.try_lock() {
                 Ok(()) => return Ok(()),
                 Err(TryLockError::WouldBlock) if self.clock.precise() < self.until => {
-                    #[expect(
-                        clippy::disallowed_methods,
-                        reason = "a thread that may be blocked waits for the system"
-                    )]
-                    std::thread::sleep(pause);
+                    SystemClock.block(pause);
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
                 Err(TryLockError::WouldBlock) => {
