@@ -8,6 +8,7 @@ use cache_core::{Result, has_prefix};
 use crate::count::Snapshot;
 use crate::error::failed;
 use crate::files::Files;
+use crate::locks::Wait;
 use crate::look::is_of_key;
 use crate::place::{PrefixId, SHARDS};
 use crate::shard::shard_path;
@@ -50,7 +51,7 @@ impl Files {
     pub(crate) fn clear(&self, step: &Step) -> Result<Snapshot> {
         let directory = shard_path(&step.prefix.path(&self.location), step.shard);
         let nothing = Snapshot::of_nothing();
-        let Some(mut shard) = self.lock_if_there(&directory, self.patience_from_now())? else {
+        let Some(mut shard) = self.lock_if_there(&directory, Wait::Until(self.patience_from_now()))? else {
             return Ok(nothing);
         };
         let mut failed_first = Ok(());

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use cache_core::{Error, ErrorKind, Result};
 
@@ -12,6 +11,7 @@ use crate::error::failed;
 use crate::files::Files;
 use crate::format::{Header, Written};
 use crate::guard::Guard;
+use crate::locks::Wait;
 use crate::look::look_at_header;
 use crate::place::{PrefixId, SHARDS};
 use crate::settings::{Eviction, FsSettings};
@@ -34,10 +34,6 @@ const GROUP: usize = 1_024;
 
 /// How far the limits may be exceeded before writes make room themselves.
 const SLACK: u64 = 16;
-
-/// How long a shard is waited for: there are others, and one that is locked for
-/// longer is seen to the next time.
-const PATIENCE: Duration = Duration::from_millis(50);
 
 /// An entry that may have to go.
 #[derive(Debug)]
@@ -214,7 +210,7 @@ impl Files {
     ) -> Result<(Vec<Seen>, Swept)> {
         let directory = shard_path(&prefix.path(&self.location), number);
         let nothing = Swept { snapshot: Snapshot::of_nothing(), expired: 0, outcome: Ok(()) };
-        let Some(mut shard) = self.lock_if_there(&directory, self.clock.precise().after(PATIENCE))? else {
+        let Some(mut shard) = self.lock_if_there(&directory, Wait::Moment)? else {
             return Ok((Vec::new(), nothing));
         };
         let now = self.clock.wall();
@@ -253,7 +249,7 @@ impl Files {
         for victims in victims.chunk_by(|one, other| one.shard == other.shard) {
             let number = victims[0].shard;
             let directory = shard_path(&prefix.path(&self.location), number);
-            let mut shard = match self.lock_if_there(&directory, self.clock.precise().after(PATIENCE)) {
+            let mut shard = match self.lock_if_there(&directory, Wait::Moment) {
                 Ok(Some(shard)) => shard,
                 Ok(None) => continue,
                 Err(error) => {

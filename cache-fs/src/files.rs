@@ -15,8 +15,8 @@ use crate::access::Access;
 use crate::count::Snapshot;
 use crate::error::failed;
 use crate::format::{Expiry, Keys, Written, file_of};
+use crate::locks::{Locks, Wait};
 use crate::look::{Look, Stored, look};
-use crate::patience::Patience;
 use crate::place::{Place, PrefixId};
 use crate::shard::{Shard, shard_path};
 
@@ -33,6 +33,7 @@ pub(crate) struct Files {
     /// How long a write waits for a lock: less than a caller waits for it, so that
     /// one who holds a lock is not taken for a disk that does not answer.
     pub(crate) patience: Duration,
+    pub(crate) locks: Locks,
 }
 
 /// The key of an entry and where it lies, owned by who waits for its turn.
@@ -206,24 +207,20 @@ impl Files {
     ) -> Result<Done<T>> {
         let directory = target.shard_path(&self.location);
         let nothing = Snapshot::of_nothing();
-        match self.lock_if_there(&directory, target.until)? {
+        match self.lock_if_there(&directory, Wait::Until(target.until))? {
             Some(shard) => self.locked(target, shard, work),
             None => Ok(target.done(missing, nothing)),
         }
     }
 
-    pub(crate) fn lock_if_there<'a>(&self, directory: &'a Path, until: Tick) -> Result<Option<Shard<'a>>> {
-        Shard::lock_if_there(directory, self.access, self.patience_until(until))
+    pub(crate) fn lock_if_there<'a>(&self, directory: &'a Path, wait: Wait) -> Result<Option<Shard<'a>>> {
+        Shard::lock_if_there(directory, self.access, &self.locks, wait)
             .map_err(|error| failed("locked", error))
     }
 
     fn lock<'a>(&self, directory: &'a Path, until: Tick) -> Result<Shard<'a>> {
-        Shard::lock(directory, self.access, self.patience_until(until))
+        Shard::lock(directory, self.access, &self.locks, Wait::Until(until))
             .map_err(|error| failed("locked", error))
-    }
-
-    fn patience_until(&self, until: Tick) -> Patience<'_> {
-        Patience { clock: &*self.clock, until }
     }
 
     fn locked<T>(

@@ -9,8 +9,8 @@ use std::time::SystemTime;
 
 use crate::access::Access;
 use crate::count::{COUNT_BYTES, Count, Snapshot};
+use crate::locks::{Locks, Wait};
 use crate::look::open;
-use crate::patience::Patience;
 use crate::place::entry_name;
 
 /// A shard that nobody else writes to, in this process or another, until it is
@@ -35,9 +35,9 @@ const TEMPORARY: &str = ".new-";
 
 impl<'a> Shard<'a> {
     /// Waits for the lock; makes the directory if it is not there.
-    pub(crate) fn lock(directory: &'a Path, access: Access, patience: Patience<'_>) -> io::Result<Self> {
+    pub(crate) fn lock(directory: &'a Path, access: Access, locks: &Locks, wait: Wait) -> io::Result<Self> {
         loop {
-            if let Some(shard) = Self::lock_if_there(directory, access, patience)? {
+            if let Some(shard) = Self::lock_if_there(directory, access, locks, wait)? {
                 return Ok(shard);
             }
             access.make_directories(directory)?;
@@ -48,7 +48,8 @@ impl<'a> Shard<'a> {
     pub(crate) fn lock_if_there(
         directory: &'a Path,
         access: Access,
-        patience: Patience<'_>,
+        locks: &Locks,
+        wait: Wait,
     ) -> io::Result<Option<Self>> {
         loop {
             match open_lock(directory, access) {
@@ -58,7 +59,7 @@ impl<'a> Shard<'a> {
                 }
                 Err(error) => return Err(error),
                 Ok(lock) => {
-                    patience.lock(&lock)?;
+                    locks.take(&lock, directory, wait)?;
                     if let Some(shard) = Self::with(lock, directory, access)? {
                         return Ok(Some(shard));
                     }

@@ -23,6 +23,7 @@ use crate::inner::{Bell, Inner};
 use crate::keeper::keep;
 use crate::lanes::{Lanes, hop};
 use crate::location;
+use crate::locks::Locks;
 use crate::look::LONGEST_KEY;
 use crate::place::lane_of;
 use crate::settings::{Eviction, FsSettings};
@@ -115,6 +116,7 @@ impl FsStore {
             longest: context.max_value_bytes.saturating_add(1),
             tells_uses: settings.eviction == Eviction::Lru,
             patience: context.deadline / 4 * 3,
+            locks: Locks::new(&context.clock),
         };
         let inner = Arc::new(Inner {
             files,

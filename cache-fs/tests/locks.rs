@@ -1,40 +1,30 @@
 //! Somebody else holds a lock and does not give it back, as a process that was
 //! stopped: who has nothing to do with it goes on.
 
-use std::fs::File;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Backend as _, Cache, Context, ErrorKind, Layering, Settings, Timeout};
-use cache_fs::FsBackend;
+use cache_core::{Cache, Context, ErrorKind, Layering, Opened, Timeout};
+use cache_fs::{FsSettings, FsStore};
 use futures::future::join_all;
 
 mod directory;
 
-use directory::Directory;
+use directory::{Directory, held};
 
-/// As a configuration opens it, with this deadline.
-async fn configured(directory: &Directory, deadline: Duration) -> Cache {
+/// As a configuration opens it, with a short deadline.
+async fn configured(directory: &Directory, settings: &FsSettings) -> Cache {
     let mut context = Context::new("files");
-    context.deadline = deadline;
-    let settings = Settings::new(vec![directory.path().to_string_lossy().into_owned()]);
-    let opened = FsBackend.open(settings, &context).await.expect("it can be made");
+    context.deadline = Duration::from_secs(2);
+    let store = FsStore::open(directory.path(), settings, &context).await.expect("the directory is fine");
+    let opened = Opened::Remote { leader: Arc::new(store), replicas: Vec::new() };
     Cache::builder(opened.layered(&Layering::new(), &context)).context(&context).build()
-}
-
-/// Holds the lock of the shard in which this entry is, until it is dropped.
-fn hold(entry: &Path) -> File {
-    let lock = File::options().read(true).write(true).open(entry.with_file_name(".lock"));
-    let lock = lock.expect("it is there");
-    lock.lock().expect("it is free");
-    lock
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_and_other_shards_go_on() {
     let directory = Directory::new();
-    let cache = configured(&directory, Duration::from_secs(2)).await;
+    let cache = configured(&directory, &FsSettings::default()).await;
     cache.aset("held", "old", Timeout::Forever).await.expect("it is taken");
     let entry = directory.entry();
     let names: Vec<_> = (0..60).map(|name| name.to_string()).collect();
@@ -43,7 +33,7 @@ async fn readers_and_other_shards_go_on() {
     }
     let shard = entry.parent().expect("it is in one");
     let beside = directory.entries().iter().filter(|entry| entry.parent() == Some(shard)).count() - 1;
-    let lock = hold(&entry);
+    let lock = held(&entry.with_file_name(".lock"));
     // More than there are threads that write.
     let stuck = (0..20).map(|_| cache.aset("held", "new", Timeout::Forever));
     let (stuck, others) = tokio::join!(
@@ -53,7 +43,7 @@ async fn readers_and_other_shards_go_on() {
     for outcome in stuck {
         let error = outcome.expect_err("somebody has the lock");
         assert_eq!(error.kind(), ErrorKind::Overloaded, "{error}");
-        assert!(error.to_string().contains("somebody else has locked"), "{error}");
+        assert!(error.to_string().contains("somebody else keeps"), "{error}");
     }
     assert_eq!(others.iter().filter(|outcome| outcome.is_err()).count(), beside);
     // The store is not taken for one that does not answer.
@@ -66,12 +56,12 @@ async fn readers_and_other_shards_go_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn room_is_made_in_the_other_shards() {
     let directory = Directory::new();
-    let mut settings = cache_fs::FsSettings::default();
+    let mut settings = FsSettings::default();
     settings.max_entries = 100;
-    let cache = directory.cache_with(&settings, Arc::new(cache_core::SystemClock)).await;
+    let cache = configured(&directory, &settings).await;
     cache.aset("held", "old", Timeout::Forever).await.expect("it is taken");
     let entry = directory.entry();
-    let _lock = hold(&entry);
+    let _lock = held(&entry.with_file_name(".lock"));
     let mut failed = 0;
     for name in 0..300 {
         failed += usize::from(cache.aset(&name.to_string(), "text", Timeout::Forever).await.is_err());

@@ -300,7 +300,8 @@ async fn a_lock_that_is_removed_is_made_again() {
         let cache = cache.clone();
         async move { cache.aset("key", "another", Timeout::Forever).await }
     });
-    eventually("it is waited for", async || opened() == 2).await;
+    // Held by the test, opened by who wants it, and once more by the thread that waits.
+    eventually("it is waited for", async || opened() == 3).await;
     std::fs::remove_file(&path).expect("it is there");
     drop(lock);
     waits.await.expect("it does not panic").expect("it is taken");

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use cache_core::{Cache, Clock, Context, SystemClock};
 use cache_fs::{FsSettings, FsStore};
@@ -66,7 +67,9 @@ pub(crate) async fn cache_of(
     settings: &FsSettings,
     clock: Arc<dyn Clock>,
 ) -> Cache {
-    let context = Context::new("files").with_clock(clock);
+    let mut context = Context::new("files").with_clock(clock);
+    // Three quarters of it are how long a lock is waited for, on the machine's time.
+    context.deadline = Duration::from_mins(1);
     let store = FsStore::open(path, settings, &context).await.expect("the directory is fine");
     Cache::builder(Arc::new(store)).context(&context).key_prefix(prefix).build()
 }
