@@ -187,8 +187,10 @@ impl Files {
                     Ok((seen, swept)) => {
                         group.extend(seen);
                         removed.expired += swept.expired;
-                        swept.outcome.err().into_iter().for_each(|error| removed.failed(error));
                         totals.note(&self.location, prefix, shard, swept.snapshot);
+                        if let Err(error) = swept.outcome {
+                            removed.failed(error);
+                        }
                     }
                     Err(error) => removed.failed(error),
                 }

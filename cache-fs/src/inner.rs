@@ -2,8 +2,9 @@
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use cache_core::{Counter, Counters, Result};
+use cache_core::{Counter, Counters, Error, Result, Tick};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -37,6 +38,8 @@ pub(crate) struct Inner {
     pub(crate) room: Mutex<()>,
     pub(crate) bell: Bell,
     pub(crate) is_kept: AtomicBool,
+    /// Until when nothing more is said of what cannot be removed.
+    pub(crate) quiet: Mutex<Option<Tick>>,
 }
 
 impl Inner {
@@ -50,11 +53,24 @@ impl Inner {
                 // Nobody else comes to it, or not fast enough. The write is done,
                 // and does not fail with what it does for others.
                 if let Err(error) = self.make_room(prefix, 1) {
-                    tracing::warn!(target: "cache::fs", %error, "files could not be removed");
+                    self.warn(&error);
                 }
             }
         }
         outcome
+    }
+
+    /// Says that something could not be removed; once a minute is often enough for
+    /// what will not be removed the next time either.
+    pub(crate) fn warn(&self, error: &Error) {
+        const QUIET: Duration = Duration::from_mins(1);
+
+        let now = self.files.clock.precise();
+        let mut quiet = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
+        if quiet.is_none_or(|until| now >= until) {
+            *quiet = Some(now.after(QUIET));
+            tracing::warn!(target: "cache::fs", %error, "files could not be removed");
+        }
     }
 
     /// Makes room under the prefix, if there is too much by the time that nobody

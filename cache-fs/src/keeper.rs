@@ -92,7 +92,10 @@ impl Keeper {
             };
             match outcome {
                 Some(Ok(())) => {}
-                Some(Err(error)) => tracing::warn!(target: "cache::fs", %error, "files could not be removed"),
+                Some(Err(error)) => {
+                    let Some(inner) = self.inner.upgrade() else { return };
+                    inner.warn(&error);
+                }
                 None => return,
             }
         }
@@ -105,14 +108,13 @@ impl Keeper {
     /// Nothing once the store is gone, as for the others.
     async fn make_room(&self) -> Option<Result<()>> {
         let inner = self.inner.upgrade()?;
+        // One prefix for which there is none keeps nothing of the others.
+        let mut made = Ok(());
         for prefix in inner.totals.prefixes() {
             let own = Arc::clone(&inner);
-            let outcome = hop(&inner.tasks, move || own.make_room(prefix, usize::MAX)).await;
-            if outcome.is_err() {
-                return Some(outcome);
-            }
+            made = made.and(hop(&inner.tasks, move || own.make_room(prefix, usize::MAX)).await);
         }
-        Some(Ok(()))
+        Some(made)
     }
 
     async fn flush(&self) -> Option<Result<()>> {

@@ -129,6 +129,7 @@ impl FsStore {
             room: Mutex::new(()),
             bell: Bell::default(),
             is_kept: AtomicBool::new(false),
+            quiet: Mutex::default(),
         });
         keep(&inner);
         Ok(Self { inner, lanes: Lanes::new(LANES, &context.tasks), closed: AtomicBool::new(false) })
