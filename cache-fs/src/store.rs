@@ -36,7 +36,8 @@ use crate::uses::Uses;
 /// write is one step for all of them, and readers see the entry that was or the
 /// one that is, whole. The writes of a key through one store follow each other
 /// as they were first polled. The store needs a tokio runtime, blocks none of
-/// its threads, and keeps no deadline of its own:
+/// its threads, and keeps no deadline of its own, but for locks, which it waits
+/// for three quarters of [`Context::deadline`]:
 /// [`layered`](cache_core::Opened::layered) puts one around it.
 ///
 /// # Errors
