@@ -3,7 +3,9 @@
 
 mod batching_rig;
 
-use cache_core::Gather;
+use std::sync::Arc;
+
+use cache_core::{Entry, Format, Gather, NewEntry};
 use cache_testkit::Call;
 use tokio::task::JoinHandle;
 
@@ -167,5 +169,37 @@ async fn one_long_value_among_many_short_ones_does_not_split_them_for_ever() {
     }
     let trips = trips_of_reads(&rig, (0..100).map(|number| format!("short{number}"))).await;
     assert!(trips.len() <= 3, "{trips:?}");
+    rig.leaves_nothing().await;
+}
+
+/// It does not count for more than those before it.
+#[tokio::test]
+async fn after_one_long_value_short_ones_do_not_travel_one_by_one() {
+    let rig = rig();
+    fill(&rig, "short", 10).await;
+    fill(&rig, "long", BOUND).await;
+    trips_of_reads(&rig, (0..100).map(|number| format!("short{number}"))).await;
+    trips_of_reads(&rig, std::iter::once("long0".to_owned())).await;
+    let trips = trips_of_reads(&rig, (0..100).map(|number| format!("short{number}"))).await;
+    assert!(trips.iter().all(|(keys, _)| *keys >= 2), "{trips:?}");
+    rig.leaves_nothing().await;
+}
+
+#[tokio::test]
+async fn a_write_as_long_as_the_store_says_travels_with_others() {
+    let format = Format::default();
+    let text = "x".repeat(1_000);
+    let entry = NewEntry::of(Entry::shared(Arc::new(text.clone())), &format);
+    let longest = entry.encoded().expect("text").len();
+    let rig = Rig::gathering(Gather::new(1, 1_000).longest(longest));
+    let (gate, lone) = rig.hold_writes().await;
+    let fits = tokio::spawn(rig.set_text("fits", text.clone()));
+    rig.settle().await;
+    assert_eq!(rig.layer.waiting(), 1);
+    assert!(done(tokio::spawn(rig.set_text("exceeds", text + "x"))).await.expect("a healthy store"));
+    gate.open();
+    for write in [fits, lone] {
+        assert!(done(write).await.expect("a healthy store"));
+    }
     rig.leaves_nothing().await;
 }

@@ -96,3 +96,26 @@ async fn after_closing_everybody_is_told_what_the_store_tells() {
     }
     rig.leaves_nothing().await;
 }
+
+/// Where only reads are under way, or only writes.
+#[tokio::test]
+async fn reads_and_writes_are_waited_for_without_the_other() {
+    for is_read in [true, false] {
+        let rig = Rig::new();
+        let gates = [Call::Get, Call::GetMany, Call::Set, Call::SetMany].map(|call| rig.hold(call));
+        for number in 0..3 {
+            if is_read {
+                tokio::spawn(rig.get("a"));
+            } else {
+                tokio::spawn(rig.set("a", number));
+            }
+        }
+        rig.settle().await;
+        let close = tokio::spawn(rig.close());
+        rig.settle().await;
+        assert_eq!(rig.faulty.begun(Call::Close), 0, "it does not wait");
+        gates.iter().for_each(cache_testkit::Gate::open);
+        done(close).await.expect("a healthy store");
+        rig.leaves_nothing().await;
+    }
+}

@@ -327,3 +327,44 @@ async fn nothing_is_left_in_the_timer_of_those_who_have_their_answer() {
     assert_eq!(rig.opening.timer.waiting(), 0);
     rig.leaves_nothing().await;
 }
+
+/// It has waited for its turn, and its caller does not get to it.
+#[tokio::test]
+async fn a_caller_who_does_not_take_its_turn_keeps_the_others_for_a_moment_only() {
+    let rig = Rig::new();
+    let (gate, lone) = rig.hold_writes().await;
+    let first = tokio::spawn(rig.set("a", 1));
+    rig.settle().await;
+    let second = begun(rig.incr("a"));
+    let third = tokio::spawn(rig.set("b", 1));
+    rig.settle().await;
+    gate.open();
+    assert!(done(first).await.expect("a healthy store"));
+    rig.clock.pass(ms(19)).await;
+    assert!(!third.is_finished(), "it is not its turn yet");
+    rig.clock.pass(GRACE).await;
+    assert!(done(third).await.expect("a healthy store"));
+    drop(second);
+    done(lone).await.expect("a healthy store");
+    rig.leaves_nothing().await;
+}
+
+/// And those whose time is over meanwhile are told.
+#[tokio::test]
+async fn those_behind_a_caller_who_does_not_take_its_turn_end_by_their_deadline() {
+    let rig = Rig::new();
+    let (gate, lone) = rig.hold_writes().await;
+    rig.clock.pass(ms(5)).await;
+    let first = tokio::spawn(rig.set("a", 1));
+    rig.settle().await;
+    let second = begun(rig.incr("a"));
+    let third = timed(&rig, rig.set("b", 1));
+    rig.clock.pass(ms(94)).await;
+    gate.open();
+    assert!(done(first).await.expect("it is in time"));
+    rig.clock.pass(ms(16)).await;
+    ends_by_its_deadline(third).await;
+    drop(second);
+    done(lone).await.expect("a healthy store");
+    rig.leaves_nothing().await;
+}

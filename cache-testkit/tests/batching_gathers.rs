@@ -264,3 +264,42 @@ async fn reads_and_writes_can_be_left_ungathered() {
         rig.leaves_nothing().await;
     }
 }
+
+/// Whoever was answered and asks for more at once travels by the next trip.
+#[tokio::test]
+async fn callers_who_were_just_answered_travel_together_again() {
+    let rig = Rig::new();
+    let (gate, lone) = rig.hold_reads().await;
+    let (writing, write) = rig.hold_writes().await;
+    let callers: Vec<_> = (0..20)
+        .map(|number| {
+            let name = format!("k{number}");
+            let reads: Vec<_> = (0..5).map(|_| rig.get(&name)).collect();
+            let writes: Vec<_> = (0..5).map(|value| rig.set(&name, value)).collect();
+            let reading = tokio::spawn(async move {
+                for read in reads {
+                    read.await.expect("a healthy store");
+                }
+            });
+            let writing = tokio::spawn(async move {
+                for write in writes {
+                    assert!(write.await.expect("a healthy store"));
+                }
+            });
+            [reading, writing]
+        })
+        .collect();
+    rig.settle().await;
+    gate.open();
+    writing.open();
+    for caller in callers.into_iter().flatten() {
+        done(caller).await;
+    }
+    for (single, bulk) in [(Call::Get, Call::GetMany), (Call::Set, Call::SetMany)] {
+        let taken: Vec<_> = rig.seen.names(bulk).iter().map(Vec::len).collect();
+        assert_eq!((rig.seen.of(single).len(), taken), (0, vec![20; 5]), "{bulk:?}");
+    }
+    done(lone).await.expect("a healthy store");
+    done(write).await.expect("a healthy store");
+    rig.leaves_nothing().await;
+}

@@ -352,3 +352,127 @@ async fn the_last_acknowledged_of_one_callers_writes_wins() {
         rig.leaves_nothing().await;
     }
 }
+
+/// Of the keys of a move one is waited for, and the other waits for the move.
+#[tokio::test]
+async fn a_write_of_any_key_of_one_that_waits_for_its_turn_goes_after_it() {
+    let (rig, _) = filled(Gather::new(1, 100)).await;
+    let (gate, lone) = rig.hold_writes().await;
+    let first = tokio::spawn(rig.set("a", 1));
+    rig.settle().await;
+    let second = tokio::spawn(rig.moves("a", "z"));
+    rig.settle().await;
+    let third = tokio::spawn(rig.incr("z"));
+    rig.settle().await;
+    assert!(!third.is_finished(), "it overtakes");
+    gate.open();
+    assert!(done(first).await.expect("a healthy store"));
+    assert!(done(second).await.expect("a healthy store"));
+    assert_eq!(done(third).await.expect("a healthy store"), Some(2));
+    done(lone).await.expect("a healthy store");
+    rig.leaves_nothing().await;
+}
+
+/// Its caller has not got to it yet.
+#[tokio::test]
+async fn a_later_write_goes_after_one_whose_turn_it_is() {
+    let (rig, _) = filled(Gather::new(1, 100)).await;
+    let (gate, lone) = rig.hold_writes().await;
+    let first = tokio::spawn(rig.set("a", 1));
+    rig.settle().await;
+    let mut second = begun(rig.incr("a"));
+    gate.open();
+    assert!(done(first).await.expect("a healthy store"));
+    rig.settle().await;
+    let third = tokio::spawn(begun(rig.delete("a")));
+    rig.settle().await;
+    assert_eq!(rig.stored("a").await, Some(1), "it overtakes");
+    assert!(batching_rig::poll(&mut second).is_ready());
+    assert!(done(third).await.expect("a healthy store"));
+    assert_eq!(rig.stored("a").await, None);
+    done(lone).await.expect("a healthy store");
+    rig.leaves_nothing().await;
+}
+
+/// What it has waited for is over once it is sent, however long it takes.
+#[tokio::test]
+async fn nobody_waits_for_a_write_that_was_sent_in_its_turn() {
+    let (rig, _) = filled(Gather::new(1, 100)).await;
+    let (gate, lone) = rig.hold_writes().await;
+    let slow = rig.hold(Call::Incr);
+    let first = tokio::spawn(rig.set("a", 1));
+    rig.settle().await;
+    let second = tokio::spawn(rig.incr("a"));
+    rig.settle().await;
+    let third = tokio::spawn(rig.set("b", 1));
+    rig.settle().await;
+    gate.open();
+    assert!(done(first).await.expect("a healthy store"));
+    assert!(done(third).await.expect("a healthy store"));
+    assert!(!second.is_finished());
+    slow.open();
+    done(second).await.expect("a healthy store");
+    done(lone).await.expect("a healthy store");
+    rig.leaves_nothing().await;
+}
+
+/// In another lane others wait before it: until then nobody passes it in this one.
+#[tokio::test]
+async fn a_move_keeps_the_turn_that_it_has_until_it_has_the_other() {
+    let rig = Rig::of_trips(2);
+    let (gate, lone) = rig.hold_writes_of("a").await;
+    // What goes at once has another lane.
+    let mut others = (0..64).map(|number| format!("k{number}"));
+    let other = others.find(|name| batching_rig::poll(&mut rig.set(name, 0)).is_ready());
+    let other = other.expect("there are two lanes");
+    gate.open();
+    done(lone).await.expect("a healthy store");
+    rig.settle().await;
+    // Whichever of the lanes comes first.
+    keeps_its_turn(&rig, "a", &other).await;
+    keeps_its_turn(&rig, &other, "a").await;
+    rig.leaves_nothing().await;
+}
+
+async fn keeps_its_turn(rig: &Rig, from: &str, to: &str) {
+    let (here, lone) = rig.hold_writes_of(from).await;
+    let (there, other_lone) = rig.hold_writes_of(to).await;
+    let first = tokio::spawn(rig.set(from, 1));
+    rig.settle().await;
+    let moved = tokio::spawn(rig.moves(from, to));
+    rig.settle().await;
+    let later = tokio::spawn(rig.set(from, 3));
+    rig.settle().await;
+    here.open();
+    assert!(done(first).await.expect("a healthy store"));
+    rig.settle().await;
+    assert!(!later.is_finished(), "it overtakes");
+    there.open();
+    assert!(done(moved).await.expect("a healthy store"));
+    assert!(done(later).await.expect("a healthy store"));
+    assert_eq!((rig.stored(from).await, rig.stored(to).await), (Some(3), Some(1)));
+    done(lone).await.expect("a healthy store");
+    done(other_lone).await.expect("a healthy store");
+}
+
+/// It travelled with the trip before: what travels now is of another key.
+#[tokio::test]
+async fn nobody_waits_for_a_key_that_has_been_written() {
+    let rig = Rig::new();
+    let (gate, lone) = rig.hold_writes().await;
+    let many = rig.hold(Call::SetMany);
+    let first = tokio::spawn(rig.set("a", 1));
+    rig.settle().await;
+    gate.open();
+    many.reached(1).await;
+    let second = tokio::spawn(rig.set("b", 1));
+    rig.settle().await;
+    assert!(many.release(0));
+    assert!(done(first).await.expect("a healthy store"));
+    many.reached(2).await;
+    assert_eq!(at_once(rig.incr("a")).expect("a healthy store"), Some(2));
+    many.open();
+    assert!(done(second).await.expect("a healthy store"));
+    done(lone).await.expect("a healthy store");
+    rig.leaves_nothing().await;
+}

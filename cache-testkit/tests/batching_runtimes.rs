@@ -375,3 +375,26 @@ fn on_real_time_the_deadline_is_kept_too() {
         assert_eq!((rig.layer.waiting(), rig.faulty.inside_in_all()), (0, 0));
     });
 }
+
+/// Nothing is under way any more, and closing need not wait for it.
+#[test]
+fn after_a_runtime_was_shut_down_the_layer_closes_at_once() {
+    for is_read in [true, false] {
+        let rig = Rig::new();
+        let gates = [Call::Get, Call::GetMany, Call::Set, Call::SetMany].map(|call| rig.hold(call));
+        let runtime = one_thread();
+        runtime.block_on(async {
+            for _ in 0..3 {
+                if is_read {
+                    tokio::spawn(rig.get("a"));
+                } else {
+                    tokio::spawn(rig.set("a", 1));
+                }
+            }
+            rig.settle().await;
+        });
+        drop(runtime);
+        one_thread().block_on(async { at_once(rig.close()) }).expect("a healthy store");
+        drop(gates);
+    }
+}

@@ -181,3 +181,19 @@ async fn the_size_is_that_of_the_leader() {
     set(&*rig.servers[0], "a", 5).await.expect("memory does not fail");
     assert_eq!(rig.routing.usage().entries, Some(1));
 }
+
+/// A handle keeps no deadline of its own where one is promised.
+#[tokio::test]
+async fn it_promises_its_deadline_if_the_leader_ends_within_it() {
+    let mut context = Context::new("rig");
+    context.deadline = routing_rig::DEADLINE;
+    let (shorter, longer) = (context.deadline / 2, context.deadline * 2);
+    let promised = [(None, None), (Some(shorter), Some(context.deadline)), (Some(longer), None)];
+    for (of_leader, of_routing) in promised {
+        let store = || Arc::new(cache_mem::MemStore::new());
+        let capabilities = store().capabilities().deadline(of_leader);
+        let leader = Faulty::promising(store(), capabilities);
+        let routing = Routing::new(leader, vec![store()], RoutingSettings::new(), &context);
+        assert_eq!(routing.capabilities().deadline, of_routing, "{of_leader:?}");
+    }
+}

@@ -6,8 +6,8 @@ mod routing_rig;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{AsyncCache, Counter, ErrorKind, Read, Result, RoutingSettings};
-use cache_testkit::Call;
+use cache_core::{AsyncCache, Counter, ErrorKind, Read, Result, Routing, RoutingSettings};
+use cache_testkit::{Call, Faulty};
 
 use routing_rig::{DEADLINE, GRACE, Layout, Rig, integer, key, ms, set};
 
@@ -251,4 +251,38 @@ async fn a_read_that_is_dropped_leaves_nothing() {
         rig.faulty.iter().for_each(|faulty| faulty.heal());
         rig.is_at_rest().await;
     }
+}
+
+/// Of a bulk read only some keys failed on the replica, and the leader stalls.
+#[tokio::test]
+async fn keys_that_are_read_once_more_end_by_the_deadline_as_well() {
+    for layout in layouts() {
+        let rig = layout.rig();
+        rig.mark("a").await;
+        rig.replica(1).on([Call::GetMany]).keys(|text| key("b").is(text)).fail(ErrorKind::Server);
+        rig.leader().on([Call::GetMany]).stall();
+        let routing = Arc::clone(&rig.routing);
+        let work = async move { routing.get_many(&[key("a"), key("b")], Read::default()).await };
+        let (found, took) = rig.finish(work).await;
+        let mut found = found.expect("the replica answers").into_iter();
+        assert_eq!(integer(found.next().expect("two").expect("the replica has it")), Some(1));
+        let failure = found.next().expect("two").expect_err("nobody answers");
+        assert_eq!(failure.kind(), ErrorKind::Deadline);
+        is_about(took, DEADLINE);
+    }
+}
+
+/// It ends within the whole deadline, by what it says, and has half of it.
+#[tokio::test]
+async fn a_replica_that_promises_the_whole_deadline_has_half_of_it() {
+    let rig = Layout::of(0).rig();
+    let store = || Arc::new(cache_mem::MemStore::new());
+    let capabilities = store().capabilities().deadline(Some(DEADLINE));
+    let replica = Faulty::promising(store(), capabilities);
+    replica.on(Call::ALL).stall();
+    let routing = Routing::new(store(), vec![replica], RoutingSettings::new(), &rig.opening);
+    let read = async move { routing.aget(&key("a"), Read::default()).await.map(integer) };
+    let (found, took) = rig.finish(read).await;
+    assert_eq!(found.expect("the leader answers"), None);
+    is_about(took, DEADLINE / 2);
 }

@@ -117,3 +117,14 @@ async fn what_is_healthy_says_nothing() {
     rig.read_for(SECRET, IDLE).await;
     assert!(heard.lines().is_empty(), "{:?}", heard.lines());
 }
+
+/// It was asked, and never left out.
+#[tokio::test]
+async fn a_replica_that_only_fails_once_is_no_event() {
+    let (heard, _listening) = listen();
+    let rig = Layout::of(1).without_trips().rig();
+    rig.replica(1).on([Call::Get]).times(1).fail(ErrorKind::Server);
+    rig.read_for(SECRET, IDLE).await;
+    assert_eq!(rig.replica(1).begun(Call::Ping), 1);
+    assert!(heard.lines().is_empty(), "{:?}", heard.lines());
+}

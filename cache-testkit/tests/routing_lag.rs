@@ -270,3 +270,49 @@ async fn a_ping_of_a_caller_counts() {
     rig.routing.aping().await.expect("the leader answers");
     assert_eq!(rig.routing.in_use(), [1]);
 }
+
+/// By the time it is heard, an answer may be older than data may be.
+#[tokio::test]
+async fn the_way_of_an_answer_counts_as_age() {
+    let settings = RoutingSettings::new().max_lag(ms(80));
+    let rig = Layout::of(1).without_trips().tells(Tells::Ages).settings(settings).rig();
+    rig.replica(1).on([Call::Ping]).after().delay(rig.time(), ms(90));
+    for _ in 0..50 {
+        rig.read_for("a", ms(10)).await;
+        assert!(rig.routing.in_use().is_empty());
+    }
+    assert!(rig.servers[1].answered() > 2, "it does answer");
+}
+
+/// It had all that there is, and there is nothing new: its next answer may be slow.
+#[tokio::test]
+async fn behind_an_idle_leader_one_that_answers_slowly_does_not_age() {
+    let settings = RoutingSettings::new().max_lag(ms(80));
+    let rig = watched(layout(1, Tells::Positions).without_trips().settings(settings)).await;
+    rig.replica(1).on([Call::Ping]).delay(rig.time(), ms(90));
+    for _ in 0..50 {
+        rig.read_for("a", ms(10)).await;
+        assert_eq!(rig.routing.in_use(), [1]);
+    }
+}
+
+#[tokio::test]
+async fn a_leader_that_could_not_tell_is_believed_once_it_can() {
+    let rig = layout(1, Tells::Positions).rig();
+    rig.leader().lag(Lag::Unknown);
+    rig.read_for("a", MAX_LAG).await;
+    assert_eq!(rig.routing.in_use(), [1], "nothing is known of ages");
+    rig.leader().heal();
+    set(&*rig.routing, "a", 1).await.expect("healthy");
+    rig.read_for("a", MAX_LAG + 2 * ASKED).await;
+    assert!(rig.routing.in_use().is_empty(), "it does not follow");
+}
+
+/// A server that stalls is not asked anew before it was given up.
+#[tokio::test]
+async fn one_that_is_being_asked_is_not_asked_again() {
+    let rig = watched(layout(1, Tells::Ages).without_trips()).await;
+    rig.faulty.iter().for_each(|faulty| faulty.on([Call::Ping]).stall());
+    rig.read_for("a", ms(500)).await;
+    assert!(rig.faulty.iter().all(|faulty| faulty.most_inside(Call::Ping) == 1));
+}

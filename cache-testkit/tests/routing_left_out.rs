@@ -235,3 +235,75 @@ async fn a_ping_that_stalls_does_not_keep_another_replica_out() {
     rig.clock.pass(ms(400)).await;
     assert_eq!(rig.routing.in_use(), [2]);
 }
+
+/// Its failure may have been about one key: its ping tells.
+#[tokio::test]
+async fn one_that_fails_otherwise_is_asked_at_once() {
+    for kind in [ErrorKind::Auth, ErrorKind::Server, ErrorKind::Missing, ErrorKind::ReadOnly] {
+        for answers in [true, false] {
+            let rig = rig(Layout::of(1).without_trips()).await;
+            rig.replica(1).on([Call::Get]).times(1).fail(kind);
+            if !answers {
+                rig.replica(1).on([Call::Ping]).fail(ErrorKind::Auth);
+            }
+            assert_eq!(rig.who_answers("a").await, 0);
+            assert_eq!(rig.routing.in_use(), [1], "nothing is known yet: {kind:?}");
+            rig.clock.pass(ms(1)).await;
+            assert_eq!(rig.replica(1).begun(Call::Ping), 1, "{kind:?}");
+            assert_eq!(rig.routing.in_use().is_empty(), !answers, "{kind:?}");
+        }
+    }
+}
+
+/// Whoever asks may have ended meanwhile, and somebody else asks.
+#[tokio::test]
+async fn one_that_fails_anew_after_seconds_is_asked_as_seldom_as_before() {
+    let rig = rig(Layout::of(1).without_trips()).await;
+    lose(&rig, &[1]).await;
+    rig.clock.pass(Duration::from_secs(5)).await;
+    rig.replica(1).heal();
+    rig.clock.pass(Duration::from_secs(4)).await;
+    assert_eq!((rig.routing.in_use(), tasks()), (vec![1], 0));
+    lose(&rig, &[1]).await;
+    let pauses = pauses(&rig, 1, 1).await;
+    assert!((ms(900)..=ms(1_250)).contains(&pauses[0]), "{pauses:?}");
+}
+
+/// Whoever asks sleeps until another replica is due.
+#[tokio::test]
+async fn one_that_is_lost_while_another_has_long_been_out_is_asked_after_50_ms() {
+    let rig = rig(Layout::of(2).without_trips()).await;
+    lose(&rig, &[1]).await;
+    // The last of these pings was just now, and the next is a second away.
+    pauses(&rig, 1, 8).await;
+    rig.replica(2).on([Call::Get]).times(1).fail(ErrorKind::Connection);
+    assert_eq!(rig.who_answers("a").await, 0);
+    assert!(rig.routing.in_use().is_empty());
+    rig.clock.pass(ms(70)).await;
+    assert_eq!(rig.routing.in_use(), [2]);
+}
+
+#[tokio::test]
+async fn one_that_is_back_is_not_asked_while_another_is_out() {
+    let rig = rig(Layout::of(2).without_trips()).await;
+    lose(&rig, &[1, 2]).await;
+    rig.replica(2).heal();
+    rig.clock.pass(Duration::from_secs(2)).await;
+    assert_eq!(rig.routing.in_use(), [2]);
+    let before = (rig.replica(1).begun(Call::Ping), rig.replica(2).begun(Call::Ping));
+    rig.clock.pass(Duration::from_secs(5)).await;
+    assert!(rig.replica(1).begun(Call::Ping) > before.0 + 2);
+    assert_eq!(rig.replica(2).begun(Call::Ping), before.1);
+}
+
+/// Programs that lost a server at once do not all ask it at once.
+#[tokio::test]
+async fn pauses_are_not_the_same_each_time() {
+    let mut each = Vec::new();
+    for _ in 0..2 {
+        let rig = rig(Layout::of(1).without_trips()).await;
+        lose(&rig, &[1]).await;
+        each.push(pauses(&rig, 1, 8).await);
+    }
+    assert_ne!(each[0], each[1]);
+}

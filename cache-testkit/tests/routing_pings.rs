@@ -6,7 +6,9 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{AsyncCache, Endpoint, ErrorKind, Lag, Ping, ReplicaPolicy, Result, RoutingSettings};
+use cache_core::{
+    AsyncCache, Counter, Endpoint, ErrorKind, Lag, Ping, ReplicaPolicy, Result, RoutingSettings,
+};
 use cache_testkit::Call;
 
 use routing_rig::{DEADLINE, GRACE, Layout, Rig, Tells, get, ms, set};
@@ -151,4 +153,26 @@ async fn one_that_is_too_old_is_listed_and_not_in_use() {
     let ping = rig.routing.aping().await.expect("healthy");
     assert_eq!(lag(&ping, 1), Lag::Age(ms(900)));
     assert_eq!(in_use(&ping), ["leader", "replica 2"]);
+}
+
+/// What it says was so when it was asked, and not when its answer came.
+#[tokio::test]
+async fn the_way_of_the_answer_counts_as_age() {
+    for tells in [Tells::Ages, Tells::Positions] {
+        let rig = Layout::of(1).tells(tells).rig();
+        rig.clock.pass(ms(10)).await;
+        rig.replica(1).on([Call::Ping]).after().delay(rig.time(), ms(30));
+        let (answer, _) = ping(&rig).await;
+        assert_eq!(lag(&answer.expect("healthy"), 1), Lag::Age(ms(30)), "{tells:?}");
+    }
+}
+
+/// It was closed with the alias, and is not down.
+#[tokio::test]
+async fn a_replica_that_is_closed_is_not_left_out() {
+    let rig = Layout::of(1).without_trips().rig();
+    rig.replica(1).on([Call::Ping]).fail(ErrorKind::Closed);
+    let ping = rig.routing.aping().await.expect("the leader answers");
+    assert_eq!(ping.endpoints[1].answer.as_ref().expect_err("as told").kind(), ErrorKind::Closed);
+    assert_eq!((rig.routing.in_use(), rig.total(Counter::ReplicasLeftOut)), (vec![1], 0));
 }

@@ -200,3 +200,20 @@ fn a_shut_down_runtime_whose_handle_is_left_hangs_nobody() {
     rig.replica(1).heal();
     one_thread().block_on(is_taken_back(&rig));
 }
+
+/// Somebody else has asked since it fell asleep, and goes on.
+#[test]
+fn a_watcher_that_wakes_and_was_replaced_ends() {
+    let settings = RoutingSettings::new().max_lag(ms(200));
+    let rig = Layout::of(1).without_trips().settings(settings).tells(Tells::Positions).rig();
+    let (asleep, second) = (one_thread(), one_thread());
+    asleep.block_on(is_taken_back(&rig));
+    second.block_on(async {
+        rig.clock.pass(Duration::from_secs(3)).await;
+        is_taken_back(&rig).await;
+    });
+    assert_eq!(rig.opening.tasks.len(), 2);
+    asleep.block_on(rig.clock.pass(ms(100)));
+    second.block_on(rig.clock.pass(ms(100)));
+    assert_eq!(rig.opening.tasks.len(), 1);
+}

@@ -37,3 +37,29 @@ impl<T: Idle> ByRuntime<T> {
         self.0.values()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    struct Busy(bool);
+
+    impl Idle for Busy {
+        fn is_idle(&self) -> bool {
+            !self.0
+        }
+    }
+
+    #[test]
+    fn runtimes_on_which_nothing_is_under_way_do_not_pile_up() {
+        let mut by_runtime = ByRuntime::default();
+        for number in 0..10 {
+            let runtime = Builder::new_current_thread().build().expect("a runtime");
+            by_runtime.get_or_make(runtime.handle().id(), || Busy(number < 2));
+        }
+        // Those that are busy, and the last.
+        assert_eq!(by_runtime.all().count(), 3);
+    }
+}

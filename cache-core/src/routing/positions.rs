@@ -93,6 +93,32 @@ mod tests {
     }
 
     #[test]
+    fn positions_of_a_history_that_has_ended_are_forgotten() {
+        let second = |position| Place { history: 2, position };
+        let mut positions = Positions::default();
+        positions.leader_at(first(100), at(1));
+        positions.leader_at(second(500), at(3));
+        assert_eq!(positions.reached(second(200)), None);
+        assert_eq!(positions.reached(second(500)), Some(at(3)));
+    }
+
+    #[test]
+    fn an_answer_that_comes_late_makes_nothing_older() {
+        let mut positions = Positions::default();
+        positions.leader_at(first(10), at(5));
+        positions.leader_at(first(10), at(4));
+        assert_eq!(positions.reached(first(10)), Some(at(5)));
+    }
+
+    #[test]
+    fn a_leader_that_stays_where_it_is_takes_no_room() {
+        let mut positions = Positions::default();
+        positions.leader_at(first(10), at(1));
+        (2..10_000).for_each(|step| positions.leader_at(first(20), at(step)));
+        assert_eq!(positions.reached(first(19)), Some(at(1)));
+    }
+
+    #[test]
     fn a_replica_is_as_old_as_the_last_position_that_it_has_reached() {
         let mut positions = Positions::default();
         assert_eq!(positions.reached(first(7)), None);
