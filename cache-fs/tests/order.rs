@@ -238,16 +238,21 @@ impl Clock for Panics {
     }
 }
 
-#[tokio::test]
-async fn a_panic_takes_nobody_elses_turn() {
-    let directory = Directory::new();
+/// A cache whose clock can panic, and the lock that the first write of `key` waits for.
+async fn about_to_panic(directory: &Directory) -> (Arc<Panics>, Cache, std::fs::File) {
     let clock = Arc::new(Panics::default());
     let cache =
         cache_of("order", directory.path(), &FsSettings::default(), Arc::<Panics>::clone(&clock)).await;
     // The first round asks for the time too.
     eventually("it is over", async || directory.is_swept()).await;
-    let locks = locks_of(&directory, &cache, 1..2).await;
-    let lock = held(&locks[0]);
+    let locks = locks_of(directory, &cache, 1..2).await;
+    (clock, cache, held(&locks[0]))
+}
+
+#[tokio::test]
+async fn a_panic_takes_nobody_elses_turn() {
+    let directory = Directory::new();
+    let (clock, cache, lock) = about_to_panic(&directory).await;
     let panics = begun(cache.aset("key", "text", Timeout::Forever));
     let behind = cache.at_version(2);
     let behind = begun(behind.aset("key", "text", Timeout::Forever));
@@ -312,12 +317,7 @@ async fn a_lock_that_is_removed_is_made_again() {
 #[tokio::test]
 async fn a_panic_before_a_write_that_is_lost() {
     let directory = Directory::new();
-    let clock = Arc::new(Panics::default());
-    let cache =
-        cache_of("order", directory.path(), &FsSettings::default(), Arc::<Panics>::clone(&clock)).await;
-    eventually("it is over", async || directory.is_swept()).await;
-    let locks = locks_of(&directory, &cache, 1..2).await;
-    let lock = held(&locks[0]);
+    let (clock, cache, lock) = about_to_panic(&directory).await;
     let panics = begun(cache.aset("key", "text", Timeout::Forever));
     let ending = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build();
     let ending = ending.expect("there are threads");
