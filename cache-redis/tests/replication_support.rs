@@ -54,6 +54,16 @@ async fn a_paused_link_keeps_its_connection_and_lets_nothing_through() {
 }
 
 #[tokio::test]
+async fn a_server_keeps_its_port_while_it_is_down() {
+    let mut server = OwnServer::start(&[]).await;
+    assert!(!server.gave_its_port_away());
+    server.kill();
+    assert!(!server.gave_its_port_away());
+    server.restart().await;
+    assert_eq!(server.tell(&["PING"]), "PONG");
+}
+
+#[tokio::test]
 async fn a_link_that_is_cut_is_made_again() {
     let servers = Replicated::start().await;
     servers.pause_link(0);

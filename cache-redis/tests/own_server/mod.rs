@@ -1,8 +1,9 @@
 //! A server of a test's own, which the test may kill, stop and start again.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+mod port;
+
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -14,13 +15,15 @@ use tempfile::TempDir;
 
 use crate::servers;
 
+use port::Port;
+
 /// A `redis-server` on a port of its own, with data that is thrown away.
 ///
 /// It belongs to a shell that lives as long as the pipe to it is open, and so
 /// it ends however the test does: it is killed when this is dropped, when the
 /// test panics, and when the test program itself is killed.
 pub(crate) struct OwnServer {
-    port: u16,
+    port: Port,
     args: Vec<String>,
     directory: TempDir,
     /// How often it has been started; each time it writes a log of its own.
@@ -46,10 +49,6 @@ enum Stage {
     NoPort,
 }
 
-/// Below those that the kernel hands out: a client that tries to reach a port
-/// of those while nobody listens may be connected to itself.
-const PORTS: std::ops::Range<u16> = 12_000..32_000;
-
 /// How long a server may take to start.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -69,24 +68,27 @@ impl OwnServer {
         );
         let directory = tempfile::tempdir().expect("there is room for data");
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        let mut server = Self { port: 0, args, directory, starts: 0, running: None, password: None };
+        let port = Port::any();
+        let mut server = Self { port, args, directory, starts: 0, running: None, password: None };
         loop {
-            server.port = free_port();
             server.launch();
             match server.reaches(Stage::Serves).await {
-                Stage::NoPort => server.kill(),
+                Stage::NoPort => {
+                    server.kill();
+                    server.port = Port::any();
+                }
                 _ => return server,
             }
         }
     }
 
     pub(crate) fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// Where it is.
     pub(crate) fn location(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis://127.0.0.1:{}", self.port())
     }
 
     /// `kill -9`; it is gone when this ends.
@@ -112,6 +114,11 @@ impl OwnServer {
         assert!(self.reaches(Stage::Serves).await == Stage::Serves, "it serves");
     }
 
+    /// Whether another test could be given the port now.
+    pub(crate) fn gave_its_port_away(&self) -> bool {
+        Port::reserve(self.port()).is_some()
+    }
+
     /// It stands still, and its connections stay open.
     pub(crate) fn freeze(&self) {
         self.signal("STOP");
@@ -130,7 +137,7 @@ impl OwnServer {
     /// What it answers to a command, given by `redis-cli`.
     pub(crate) fn tell(&self, command: &[&str]) -> String {
         let mut program = Command::new("redis-cli");
-        program.args(["-h", "127.0.0.1", "-p", &self.port.to_string()]);
+        program.args(["-h", "127.0.0.1", "-p", &self.port().to_string()]);
         if let Some(password) = &self.password {
             program.args(["--no-auth-warning", "-a", password]);
         }
@@ -148,7 +155,7 @@ impl OwnServer {
         let log = self.log();
         let directory = self.directory.path();
         let mut shell = Command::new("sh")
-            .args(["-c", KEEPER, "sh", "--port", &self.port.to_string(), "--bind", "127.0.0.1"])
+            .args(["-c", KEEPER, "sh", "--port", &self.port().to_string(), "--bind", "127.0.0.1"])
             .args(["--daemonize", "no", "--save", "", "--appendonly", "no"])
             .arg("--dir")
             .arg(directory)
@@ -212,15 +219,6 @@ impl Drop for Running {
         drop(self.shell.stdin.take());
         // If waiting fails the shell still ends by itself.
         let _ = self.shell.wait();
-    }
-}
-
-fn free_port() -> u16 {
-    loop {
-        let port = fastrand::u16(PORTS);
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
     }
 }
 
