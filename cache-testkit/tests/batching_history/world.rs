@@ -21,7 +21,8 @@ use crate::batching_rig::{GRACE, IDLE, gathering, ms, tasks};
 
 const DEADLINE: Duration = Duration::from_millis(40);
 
-/// How many steps a history may have, for the judge's sake.
+/// With so many steps no more is begun, for the judge's sake: the last operation
+/// may have six more, and each key is read at the end.
 const STEPS: usize = 50;
 
 /// What histories were made of.
@@ -58,6 +59,9 @@ impl Tally {
 struct Log {
     now: usize,
     done: Vec<Done>,
+    /// How many steps all operations may make that were begun, also by tasks
+    /// that have not come to it yet.
+    steps: usize,
     lines: String,
     tally: Tally,
     /// How many are under way.
@@ -170,6 +174,7 @@ impl World {
 
     /// Begins an operation in a task of its own.
     fn begin(&self, operation: Operation, number: usize) -> JoinHandle<()> {
+        self.log.lock().expect("nobody panics here").steps += most_steps(&operation);
         let (layer, log, clock) = (Arc::clone(&self.layer), Arc::clone(&self.log), Arc::clone(&self.clock));
         // Without a trip below, what is stalled there is stalled.
         let limit = self.trip.as_ref().map(|_| match operation {
@@ -210,9 +215,7 @@ impl World {
     }
 
     fn steps(&self) -> usize {
-        let log = self.log.lock().expect("nobody panics here");
-        // Those under way have two steps a key at most.
-        log.done.len() + 2 * KEYS * log.open
+        self.log.lock().expect("nobody panics here").steps
     }
 
     /// How many are under way.
@@ -235,6 +238,12 @@ impl World {
         let log = self.log.lock().expect("nobody panics here");
         panic!("{why}\n{}", log.lines);
     }
+}
+
+/// How many steps of it the judge may see.
+fn most_steps(operation: &Operation) -> usize {
+    let steps = operation.steps().len();
+    if matches!(operation, Operation::Clear) { 2 * steps } else { steps }
 }
 
 fn note_lateness(log: &Mutex<Log>, open: &Open, began: Tick, ended: Tick, limit: Option<Duration>) {
