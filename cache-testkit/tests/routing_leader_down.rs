@@ -5,10 +5,10 @@ mod routing_rig;
 
 use std::time::Duration;
 
-use cache_core::{ErrorKind, RoutingSettings};
+use cache_core::{AsyncCache as _, Entry, ErrorKind, Format, Life, NewEntry, Read, RoutingSettings, Write};
 use cache_testkit::Call;
 
-use routing_rig::{DEADLINE, Layout, Rig, Tells, get, ms, set};
+use routing_rig::{DEADLINE, Layout, Rig, Tells, get, key, ms, set};
 
 const MAX_LAG: Duration = ms(200);
 
@@ -113,6 +113,52 @@ async fn behind_a_leader_that_stalls_nothing_ages() {
             assert_eq!(rig.routing.in_use(), [1]);
             get(&*rig.routing, "a").await.expect("the replica is there");
             rig.clock.pass(ms(10)).await;
+        }
+    }
+}
+
+/// Something that the leader answers while it does not say where it is.
+async fn leader_answers(rig: &Rig, what: usize) {
+    let (a, b) = (key("a"), key("b"));
+    let format = Format::default();
+    let entry = || NewEntry::of(Entry::from_integer(2), &format);
+    match what {
+        0 => set(&*rig.routing, "b", 2).await.map(drop),
+        1 => rig.routing.aget(&a, Read::LEADER).await.map(drop),
+        2 => rig.routing.get_many(&[a, b], Read::LEADER).await.map(drop),
+        3 => rig.routing.delete_many(&[b]).await.map(drop),
+        _ => rig.routing.set_many(&[(b, entry(), Write::new(Life::Forever))]).await.map(drop),
+    }
+    .expect("it is well");
+}
+
+/// It may take writes of others too.
+#[tokio::test]
+async fn a_leader_that_answers_anything_else_is_not_silent() {
+    for (what, stalls) in (0..5).flat_map(|what| [(what, true), (what, false)]) {
+        for layout in [layout(1), layout(1).without_trips()] {
+            let rig = watched(layout).await;
+            let pings = rig.leader().on([Call::Ping]);
+            if stalls {
+                pings.stall();
+            } else {
+                pings.fail(ErrorKind::Server);
+            }
+            set(&*rig.routing, "a", 2).await.expect("the leader takes writes");
+            let written = rig.now();
+            while rig.now().since(written) < 5 * MAX_LAG {
+                leader_answers(&rig, what).await;
+                let stale = get(&*rig.routing, "a").await.expect("somebody answers") == Some(1);
+                let age = rig.now().since(written);
+                assert!(!stale || age <= MAX_LAG, "{what}, stalls: {stalls}: {age:?} old");
+                rig.clock.pass(ms(10)).await;
+            }
+            assert!(rig.routing.in_use().is_empty());
+            // Once it answers nothing at all, what it last was known to have counts.
+            lead_is_lost(&rig);
+            rig.replicate();
+            rig.read_for("a", DEADLINE + 2 * MAX_LAG).await;
+            assert_eq!(rig.routing.in_use(), [1]);
         }
     }
 }

@@ -60,10 +60,10 @@ pub use settings::{ReplicaPolicy, RoutingSettings};
 ///   within that time, at most a hundred times a second and at least once. A
 ///   replica that says how old its data is is believed; where servers tell
 ///   positions, data is as old as the last position of the leader that the
-///   replica has reached. Behind a leader that does not answer nothing ages that
-///   has reached its last known position, or has begun anew since; one whose
-///   history is not the leader's has an unknown age. Where a server can tell neither, one
-///   event says so and it is used as it is.
+///   replica has reached. Behind a leader that answers nothing, for one of those
+///   quarters, nothing ages that has reached its last known position, or has begun
+///   anew since; one whose history is not the leader's has an unknown age. Where a
+///   server can tell neither, one event says so and it is used as it is.
 /// * With no replica left, reads go to the leader.
 ///
 /// # Read your writes
@@ -153,16 +153,37 @@ impl Routing {
         let replica = if self.was_written(key) { None } else { self.replica_for(read) };
         let Some(place) = replica else {
             self.count(Counter::RoutedToLeader);
-            return call(&self.servers.leader).await;
+            return self.of_leader(call(&self.servers.leader)).await;
         };
         let until = self.until(read);
         match self.attempt(place, read, until, &call).await {
             Err(error) if is_of_the_server(&error) => {
                 self.count(Counter::RetriedOnLeader);
-                self.limit(until, call(&self.servers.leader)).await
+                self.of_leader(self.limit(until, call(&self.servers.leader))).await
             }
             outcome => outcome,
         }
+    }
+
+    /// What the leader answers.
+    async fn of_leader<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let outcome = work.await;
+        if outcome.is_ok() {
+            self.servers.leader_answered();
+        }
+        outcome
+    }
+
+    /// The same of many keys.
+    async fn many_of_leader<T>(
+        &self,
+        work: impl Future<Output = Result<Vec<Result<T>>>>,
+    ) -> Result<Vec<Result<T>>> {
+        let outcome = work.await;
+        if outcome.as_ref().is_ok_and(|answers| answers.iter().any(Result::is_ok)) {
+            self.servers.leader_answered();
+        }
+        outcome
     }
 
     /// An attempt on a replica, which gets half of what is left.
@@ -206,7 +227,7 @@ impl Routing {
         let leader = &self.servers.leader;
         let Some(place) = replica else {
             self.count(Counter::RoutedToLeader);
-            return leader.get_many(keys, read).await;
+            return self.many_of_leader(leader.get_many(keys, read)).await;
         };
         let until = self.until(read);
         let outcome = self.attempt(place, read, until, |store| store.get_many(keys, read)).await;
@@ -214,7 +235,7 @@ impl Routing {
             Ok(answers) => answers,
             Err(error) if is_of_the_server(&error) => {
                 self.count(Counter::RetriedOnLeader);
-                return self.limit(until, leader.get_many(keys, read)).await;
+                return self.many_of_leader(self.limit(until, leader.get_many(keys, read))).await;
             }
             Err(error) => return Err(error),
         };
@@ -229,7 +250,7 @@ impl Routing {
         }
         self.count(Counter::RetriedOnLeader);
         let again: Vec<_> = failed.iter().map(|position| keys[*position]).collect();
-        let outcomes = self.limit(until, leader.get_many(&again, read)).await;
+        let outcomes = self.many_of_leader(self.limit(until, leader.get_many(&again, read))).await;
         put(&mut answers, &failed, outcomes);
         Ok(answers)
     }
@@ -240,6 +261,20 @@ impl Routing {
         let clock = &*self.servers.context.clock;
         let _writing = self.recent.as_ref().map(|recent| recent.writing(keys, clock));
         work.await
+    }
+
+    /// A write of one key, or of a few in one.
+    async fn write_one<T>(&self, keys: &[Key<'_>], work: impl Future<Output = Result<T>>) -> Result<T> {
+        self.write(Some(keys), self.of_leader(work)).await
+    }
+
+    /// A write of many keys, each with an outcome of its own.
+    async fn write_many<T>(
+        &self,
+        keys: &[Key<'_>],
+        work: impl Future<Output = Result<Vec<Result<T>>>>,
+    ) -> Result<Vec<Result<T>>> {
+        self.write(Some(keys), self.many_of_leader(work)).await
     }
 
     /// When a read has to be done.
@@ -316,15 +351,15 @@ impl AsyncCache for Routing {
     }
 
     async fn aset(&self, key: &Key<'_>, value: &NewEntry<'_>, write: Write) -> Result<bool> {
-        self.write(Some(&[*key]), self.servers.leader.aset(key, value, write)).await
+        self.write_one(&[*key], self.servers.leader.aset(key, value, write)).await
     }
 
     async fn atouch(&self, key: &Key<'_>, life: Life) -> Result<bool> {
-        self.write(Some(&[*key]), self.servers.leader.atouch(key, life)).await
+        self.write_one(&[*key], self.servers.leader.atouch(key, life)).await
     }
 
     async fn adelete(&self, key: &Key<'_>, when: &When) -> Result<bool> {
-        self.write(Some(&[*key]), self.servers.leader.adelete(key, when)).await
+        self.write_one(&[*key], self.servers.leader.adelete(key, when)).await
     }
 
     async fn ahas_key(&self, key: &Key<'_>, read: Read) -> Result<bool> {
@@ -336,11 +371,11 @@ impl AsyncCache for Routing {
     }
 
     async fn aincr(&self, key: &Key<'_>, incr: Incr) -> Result<Option<i64>> {
-        self.write(Some(&[*key]), self.servers.leader.aincr(key, incr)).await
+        self.write_one(&[*key], self.servers.leader.aincr(key, incr)).await
     }
 
     async fn amove(&self, from: &Key<'_>, to: &Key<'_>) -> Result<bool> {
-        self.write(Some(&[*from, *to]), self.servers.leader.amove(from, to)).await
+        self.write_one(&[*from, *to], self.servers.leader.amove(from, to)).await
     }
 
     async fn get_many(&self, keys: &[Key<'_>], read: Read) -> Result<Vec<Result<Option<Found>>>> {
@@ -362,15 +397,15 @@ impl AsyncCache for Routing {
 
     async fn set_many(&self, items: &[(Key<'_>, NewEntry<'_>, Write)]) -> Result<Vec<Result<bool>>> {
         let keys: Vec<_> = items.iter().map(|(key, ..)| *key).collect();
-        self.write(Some(&keys), self.servers.leader.set_many(items)).await
+        self.write_many(&keys, self.servers.leader.set_many(items)).await
     }
 
     async fn delete_many(&self, keys: &[Key<'_>]) -> Result<Vec<Result<()>>> {
-        self.write(Some(keys), self.servers.leader.delete_many(keys)).await
+        self.write_many(keys, self.servers.leader.delete_many(keys)).await
     }
 
     async fn aclear(&self, scope: &Scope<'_>) -> Result<()> {
-        self.write(None, self.servers.leader.aclear(scope)).await
+        self.write(None, self.of_leader(self.servers.leader.aclear(scope))).await
     }
 
     async fn aping(&self) -> Result<Ping> {

@@ -28,6 +28,8 @@ pub(super) struct Servers {
     positions: Mutex<Positions>,
     /// Whether the leader has said that it cannot tell positions.
     leader_is_blind: AtomicBool,
+    /// When the leader last answered anything but where it is, in nanoseconds.
+    leader_answered: AtomicU64,
     /// How many reads were given to replicas in turn.
     turns: AtomicUsize,
     pub(super) watch: Mutex<Watch>,
@@ -67,6 +69,7 @@ impl Servers {
             context,
             positions: Mutex::default(),
             leader_is_blind: AtomicBool::new(false),
+            leader_answered: AtomicU64::new(0),
             turns: AtomicUsize::new(0),
             watch: Mutex::default(),
             watch_due: AtomicU64::new(0),
@@ -147,14 +150,27 @@ impl Servers {
                 self.leader_is_blind.store(false, Ordering::Relaxed);
             }
             Ok(_) => self.leader_is_blind.store(true, Ordering::Relaxed),
-            Err(_) => self.positions().leader_silent(asked),
+            Err(_) => return self.leader_silent(asked),
         }
         self.judge_all();
     }
 
-    /// The leader does not answer, or has not yet.
-    pub(super) fn leader_silent(&self, now: Tick) {
-        self.positions().leader_silent(now);
+    /// The leader did an operation: whatever it says of itself, it takes writes.
+    pub(super) fn leader_answered(&self) {
+        if self.settings.needs_ages() {
+            let now = self.context.clock.precise();
+            self.leader_answered.store(now.as_nanos(), Ordering::Relaxed);
+        }
+    }
+
+    /// The leader does not say where it is, or has not yet, when it was asked
+    /// after `asked`. If it does what else it is asked to, it goes on without
+    /// us knowing how far.
+    pub(super) fn leader_silent(&self, asked: Tick) {
+        let answered = Tick::from_nanos(self.leader_answered.load(Ordering::Relaxed));
+        if self.rhythm().is_none_or(|rhythm| self.context.clock.precise().since(answered) > rhythm) {
+            self.positions().leader_silent(asked);
+        }
         self.judge_all();
     }
 

@@ -74,7 +74,7 @@ impl Servers {
     }
 
     /// How often all servers are asked, where their ages have to be known.
-    fn rhythm(&self) -> Option<Duration> {
+    pub(super) fn rhythm(&self) -> Option<Duration> {
         let settings = &self.settings;
         match settings.max_lag {
             Some(max_lag) => Some((max_lag / ASKS_PER_LAG).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)),
