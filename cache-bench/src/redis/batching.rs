@@ -128,11 +128,11 @@ async fn lone(rounds: &Rounds, server: &Server) -> Result<Vec<Bar>> {
         for contender in contenders {
             let job = Job::new(Operation::Get, contender, SMALL);
             let worker = contender.connect(server.port()).await?;
-            fill(&*worker, &job).await?;
             workers.push((worker, job, Vec::new()));
         }
         for round in 0..=rounds.count {
             for (worker, job, costs) in &mut workers {
+                fill(&**worker, job).await?;
                 let meter = Meter::start()?;
                 let outcome = load::run(&Arc::clone(worker), job, 1, rounds.lasting).await?;
                 let calls = outcome.rate * rounds.lasting.as_secs_f64();

@@ -29,11 +29,13 @@ pub async fn run(rounds: &Rounds, server: &Server) -> Result<()> {
     for contender in Contender::BATCHED {
         let job = Job::new(Operation::Get, contender, SMALL);
         let worker = contender.connect(server.port()).await?;
-        fill(&*worker, &job).await?;
         rows.push((contender, worker, job, Vec::new()));
     }
     for round in 0..=rounds.count {
         for (contender, worker, job, outcomes) in &mut rows {
+            // Anew each time: all rounds together may take longer than what is
+            // written lives.
+            fill(&**worker, job).await?;
             let bursts = usize::try_from(rounds.lasting.as_millis())?;
             let barrier = Arc::new(Barrier::new(TASKS));
             let mut tasks = JoinSet::new();
