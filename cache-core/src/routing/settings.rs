@@ -22,7 +22,8 @@ pub enum ReplicaPolicy {
 pub struct RoutingSettings {
     /// How a replica is chosen for a read.
     pub policy: ReplicaPolicy,
-    /// How old the data of a replica may be; none: as old as it is.
+    /// How old the data of a replica may be; none: as old as it is. Behind a leader
+    /// that answers nothing it may be older: [`Routing`](crate::Routing) says when.
     pub max_lag: Option<Duration>,
     /// For how long what was written here is read from the leader; none: not.
     pub read_your_writes: Option<Duration>,
